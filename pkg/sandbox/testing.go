@@ -1,0 +1,133 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+const interrupted = 130
+
+// pool holds the servers that the tests of one process share.
+type pool struct {
+	mu        sync.Mutex
+	open      bool
+	databases int
+	mariadb   *MariaDBServer
+	postgres  *PostgresServer
+}
+
+var shared pool
+
+// Main runs a package's tests, stops at the end, and after SIGINT and SIGTERM, what they started, and exits with their
+// code. It stands alone in TestMain. In a child process that NATS started it is the NATS server instead.
+func Main(m *testing.M) {
+	if where := os.Getenv(natsEnv); where != "" {
+		os.Exit(serveNATS(where))
+	}
+	shared.mu.Lock()
+	shared.open = true
+	shared.mu.Unlock()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	keepRunning := context.AfterFunc(ctx, func() {
+		shared.close()
+		os.Exit(interrupted)
+	})
+	code := m.Run()
+	keepRunning()
+	stop()
+	shared.close()
+	os.Exit(code)
+}
+
+// MariaDB returns the DSN of a new, empty database (utf8mb4) on the MariaDB that the tests of this process share, and
+// drops it when t ends. A server that cannot be started fails t.
+func MariaDB(t testing.TB) string {
+	t.Helper()
+	server, n, err := shared.legacy(t.Context())
+	if err != nil {
+		t.Fatalf("start a MariaDB for this test: %v", err)
+	}
+	name := fmt.Sprintf("db_%d", n)
+	if err := server.exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatalf("create legacy database %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		if err := server.exec(context.Background(), "DROP DATABASE "+name); err != nil {
+			t.Errorf("drop legacy database %s: %v", name, err)
+		}
+	})
+	return server.DSN(name)
+}
+
+// Postgres returns the DSN of a new, empty database on the PostgreSQL that the tests of this process share, and drops it
+// when t ends, whoever is still connected. A server that cannot be started fails t.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	server, n, err := shared.target(t.Context())
+	if err != nil {
+		t.Fatalf("start a PostgreSQL for this test: %v", err)
+	}
+	name := fmt.Sprintf("db_%d", n)
+	if err := server.exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		t.Fatalf("create target database %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		if err := server.exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop target database %s: %v", name, err)
+		}
+	})
+	return server.DSN(name)
+}
+
+func (p *pool) legacy(ctx context.Context) (_ *MariaDBServer, database int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.usable(); err != nil {
+		return nil, 0, err
+	}
+	if p.mariadb == nil {
+		if p.mariadb, err = StartMariaDB(ctx, Options{Fast: true}); err != nil {
+			return nil, 0, err
+		}
+	}
+	p.databases++
+	return p.mariadb, p.databases, nil
+}
+
+func (p *pool) target(ctx context.Context) (_ *PostgresServer, database int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.usable(); err != nil {
+		return nil, 0, err
+	}
+	if p.postgres == nil {
+		if p.postgres, err = StartPostgres(ctx, Options{Fast: true}); err != nil {
+			return nil, 0, err
+		}
+	}
+	p.databases++
+	return p.postgres, p.databases, nil
+}
+
+func (p *pool) usable() error {
+	if !p.open {
+		return fmt.Errorf("the package's TestMain does not call sandbox.Main, or its tests are over")
+	}
+	return nil
+}
+
+// close reports to stderr alone: the tests' verdict is their own.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = false
+	both := Sandbox{Legacy: p.mariadb, Target: p.postgres}
+	if err := both.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
