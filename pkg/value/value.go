@@ -31,6 +31,32 @@ type TargetType struct {
 // A Hit is a set of rules that changed a value, one bit for each name of Program.Rules.
 type Hit uint64
 
-// A Fault says why a value was refused: the kind of the rule or check that refused it ("values", "zero_date", "nul_byte",
-// "bad_text", "out_of_range", "too_long", "date" …), the first half of a cause KIND:TABLE.COLUMN. It holds no value. The empty Fault is none.
+// A Fault says why a value was refused: the kind of the rule or check that refused it, the first half of a cause
+// KIND:TABLE.COLUMN. It holds no value. The empty Fault is none. Next to the names of the rules there are scale (digits after the
+// point that the target would round away), dst_gap (a local time that the clocks have skipped), uuid and json (a text that is
+// none) and syntax (a value that its legacy type does not write).
 type Fault string
+
+// The names of rules, and the faults that no rule can mend.
+const (
+	stepTrim    = "trim"
+	stepLower   = "lower"
+	stepEmpty   = "empty_to_null"
+	stepDate    = "date"
+	values      = "values"
+	ifNull      = "if_null"
+	zeroDate    = "zero_date"
+	partialDate = "partial_date"
+	nulByte     = "nul_byte"
+	badText     = "bad_text"
+	outOfRange  = "out_of_range"
+	tooLong     = "too_long"
+	jsonNul     = "json_nul"
+
+	badDate   = "date"
+	badScale  = "scale"
+	badUUID   = "uuid"
+	badJSON   = "json"
+	badSyntax = "syntax"
+	dstGap    = "dst_gap"
+)

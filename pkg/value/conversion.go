@@ -1,0 +1,63 @@
+package value
+
+// conversion returns the stage that encodes a value of the class that reaches it for the target type. Where no value can reach it,
+// because the map has an outcome of its own for each, any type goes.
+func (c *compiler) conversion() stage {
+	k := kindOf(c.to)
+	if k == kindNone {
+		c.errorf("target type %s is not supported; feed a column of another type, or leave it to the target with written_by_target", c.to.Name)
+		return nil
+	}
+	if !c.rules.keeps() {
+		return func(dst, in []byte) ([]byte, bool, Hit, Fault) {
+			if in == nil {
+				return null(dst, 0)
+			}
+			return refuse(dst, values)
+		}
+	}
+	if c.class == unknown {
+		return c.missing("write a sql expression that makes text or a number of it")
+	}
+	return c.encoder(k)
+}
+
+func (c *compiler) encoder(k kind) stage {
+	switch k {
+	case kindBoolean:
+		return c.toBoolean()
+	case kindSmallint, kindInteger, kindBigint:
+		return c.toInteger(k.width())
+	case kindReal, kindDouble:
+		return c.toFloat(k)
+	case kindNumeric:
+		return c.toNumeric()
+	case kindText, kindVarchar, kindChar:
+		return c.toText(k)
+	case kindDate:
+		return c.toDate()
+	case kindTime:
+		return c.toTime()
+	case kindTimestamp, kindTimestamptz:
+		return c.toTimestamp(k)
+	case kindUUID:
+		return c.toUUID()
+	case kindBytea:
+		return c.toBytea()
+	case kindJSON, kindJSONB:
+		return c.toJSON(k)
+	}
+	return c.toEnum()
+}
+
+// missing reports that there is no free conversion, and what to write instead.
+func (c *compiler) missing(advice string) stage {
+	name := c.from.Name
+	if c.class == dated {
+		name = "a date step's result"
+	}
+	c.errorf("%s does not become %s by itself: %s", name, c.to.Name, advice)
+	return nil
+}
+
+const mapIt = "write values: {OLD: NEW} for each value"
