@@ -1,0 +1,89 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"rehome/pkg/shard"
+)
+
+// asyncWindow is how many messages may wait for their PubAck at once.
+const asyncWindow = 256
+
+// A batch is a publishing of many tasks: those whose PubAck is awaited, oldest first, and what became of the others.
+type batch struct {
+	conn    *Conn
+	start   time.Time
+	waiting []pending
+	added   int
+	err     error // the first
+}
+
+type pending struct {
+	id     shard.ID
+	future jetstream.PubAckFuture
+}
+
+// PublishTasks queues many tasks as PublishTask does one, several under way at once, and returns how many were added; the others
+// were queued already. At the first error it stops, but waits for those under way. Repeating is safe.
+func (c *Conn) PublishTasks(ctx context.Context, list iter.Seq[shard.Task]) (added int, err error) {
+	b := &batch{conn: c, start: time.Now()}
+	for task := range list {
+		if len(b.waiting) == asyncWindow {
+			b.settle(ctx)
+		}
+		if b.err != nil {
+			break
+		}
+		b.send(ctx, task)
+	}
+	for len(b.waiting) > 0 {
+		b.settle(ctx)
+	}
+	return b.added, b.err
+}
+
+// send starts the publishing of one task.
+func (b *batch) send(ctx context.Context, task shard.Task) {
+	ctx, span := root(ctx)
+	defer span.End()
+	msg, err := message(ctx, tasks, task.ID, task)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	future, err := b.conn.js.PublishMsgAsync(msg, append(absentOnly(task.ID), jetstream.WithStallWait(asyncWait))...)
+	if err != nil {
+		b.fail(fmt.Errorf("publish task of shard %s: %w", task.ID, b.conn.explain(b.start, err)))
+		return
+	}
+	b.waiting = append(b.waiting, pending{task.ID, future})
+}
+
+// settle waits for the oldest PubAck. Every one is read: that none is outstanding says nothing about how they ended.
+func (b *batch) settle(ctx context.Context) {
+	p := b.waiting[0]
+	b.waiting = b.waiting[1:]
+	var err error
+	select {
+	case <-p.future.Ok():
+		b.added++
+		return
+	case err = <-p.future.Err():
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if !queued(err) {
+		b.fail(fmt.Errorf("publish task of shard %s: %w", p.id, b.conn.explain(b.start, err)))
+	}
+}
+
+func (b *batch) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}

@@ -1,0 +1,153 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	answerWait = 5 * time.Second  // for one request to the server, where the caller sets no deadline
+	asyncWait  = 30 * time.Second // for one PubAck among many: with sync_interval always they queue up
+	ackWait    = 60 * time.Second // of silence, after which a lease lapses
+)
+
+// Options say which server to connect to, and as whom.
+type Options struct {
+	URL   string       // nats:// or tls://, several separated by commas; may carry user and password
+	Creds string       // path of a credentials file, or empty
+	Token string       // or empty; the embedded server wants its own
+	Name  string       // of this process, as the server lists it
+	Inbox string       // prefix of reply subjects where the user's rights name one; empty is the default, _INBOX
+	Log   *slog.Logger // for what happens between calls; nil is slog.Default
+
+	ackWait time.Duration // of the consumer that Declare makes; 0 is the default
+}
+
+// A Conn is a connection to a JetStream server that lasts until Close: when it is lost it is made again, for ever, and calls made
+// meanwhile fail at once. Its methods may be called concurrently.
+type Conn struct {
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	log     *slog.Logger
+	ackWait time.Duration
+	denied  atomic.Pointer[denial]
+	refused atomic.Int64
+}
+
+// Connect connects to the server and makes sure that it is one to rely on: new enough, with JetStream. An unreachable server is an
+// error at once. No error shows a password or token. The caller closes the Conn.
+func Connect(ctx context.Context, o Options) (*Conn, error) {
+	where, err := redact(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{log: o.Log, ackWait: o.ackWait}
+	if c.log == nil {
+		c.log = slog.Default()
+	}
+	if c.ackWait == 0 {
+		c.ackWait = ackWait
+	}
+	if c.nc, err = nats.Connect(o.URL, c.options(ctx, o)...); err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", where, err)
+	}
+	if err := c.accept(ctx); err != nil {
+		c.nc.Close()
+		return nil, fmt.Errorf("connect to NATS at %s: %w", where, err)
+	}
+	return c, nil
+}
+
+// accept refuses a server that cannot keep what it promises, and opens JetStream on one that can.
+func (c *Conn) accept(ctx context.Context) error {
+	if err := checkVersion(c.nc.ConnectedServerVersion()); err != nil {
+		return err
+	}
+	js, err := jetstream.New(c.nc, jetstream.WithDefaultTimeout(answerWait), jetstream.WithPublishAsyncTimeout(asyncWait),
+		jetstream.WithPublishAsyncMaxPending(asyncWindow))
+	if err != nil {
+		return err
+	}
+	c.js = js
+	if here, _ := c.nc.ConnectedServerJetStream(); here {
+		return nil
+	}
+	// A server without JetStream may stand in front of a cluster that has it.
+	if _, err := js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("JetStream is not enabled; start nats-server with -js, or let the account use it: %w", c.explain(time.Time{}, err))
+	}
+	return nil
+}
+
+// options returns those of the connection: it is never given up, and holds nothing back while it is down, where a publish would
+// seem to have succeeded.
+func (c *Conn) options(ctx context.Context, o Options) []nats.Option {
+	wait := answerWait
+	if end, ok := ctx.Deadline(); ok {
+		wait = min(wait, max(time.Until(end), time.Millisecond))
+	}
+	options := []nats.Option{
+		nats.Name(o.Name), nats.Timeout(wait),
+		nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, time.Second),
+		nats.ReconnectBufSize(-1), nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2), nats.IgnoreAuthErrorAbort(),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.notice(err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				c.log.Warn("connection to NATS lost, trying again", "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) { c.log.Info("connection to NATS is back", "server", nc.ConnectedUrlRedacted()) }),
+	}
+	if o.Creds != "" {
+		options = append(options, nats.UserCredentials(o.Creds))
+	}
+	if o.Token != "" {
+		options = append(options, nats.Token(o.Token))
+	}
+	if o.Inbox != "" {
+		options = append(options, nats.CustomInboxPrefix(o.Inbox))
+	}
+	return options
+}
+
+// Close sends what is under way, at most for a second, and closes the connection. Calls that are waiting return.
+func (c *Conn) Close() {
+	_ = c.nc.FlushTimeout(time.Second) // what cannot be sent is redelivered
+	c.nc.Close()
+}
+
+// Refused returns how many messages on our subjects were not ours: they were logged and left aside.
+func (c *Conn) Refused() int64 { return c.refused.Load() }
+
+// Connected tells whether there is a connection at the moment.
+func (c *Conn) Connected() bool { return c.nc.IsConnected() }
+
+// redact returns the servers of a NATS URL without whatever identifies the user.
+func redact(servers string) (string, error) {
+	var shown []string
+	for server := range strings.SplitSeq(servers, ",") {
+		server = strings.TrimSpace(server)
+		if !strings.Contains(server, "://") {
+			server = "nats://" + server
+		}
+		u, err := url.Parse(server)
+		if inner := (*url.Error)(nil); errors.As(err, &inner) {
+			// The text of a parse error can hold the password.
+			return "", errors.New("NATS URL: it is not a URL; write nats://host:4222, and percent-encode what is special in a password")
+		}
+		if u.Host == "" {
+			return "", errors.New("NATS URL: it names no host; write nats://host:4222")
+		}
+		shown = append(shown, u.Scheme+"://"+u.Host)
+	}
+	return strings.Join(shown, ","), nil
+}

@@ -1,0 +1,141 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"rehome/pkg/shard"
+)
+
+// stored returns the largest message that a stream takes: a body and its headers.
+const stored = shard.MaxBytes + 16<<10
+
+// config returns the whole configuration of one of the migration's streams, defaults of the server included, so that it can be
+// compared with what the server has made of it.
+func (k kind) config(migration string) jetstream.StreamConfig {
+	c := jetstream.StreamConfig{
+		Name:              k.stream(migration),
+		Subjects:          []string{k.all(migration)},
+		Retention:         jetstream.LimitsPolicy,
+		MaxConsumers:      -1,
+		MaxMsgs:           -1,
+		MaxMsgsPerSubject: 1,
+		MaxMsgSize:        stored,
+		MaxBytes:          256 << 20,
+		Discard:           jetstream.DiscardNew,
+		Storage:           jetstream.FileStorage,
+		Replicas:          1,
+		Duplicates:        2 * time.Minute,
+		AllowDirect:       true,
+	}
+	switch k {
+	case tasks:
+		// Discard=Old, the default, would delete work that nobody has done.
+		c.Retention, c.DiscardNewPerSubject = jetstream.WorkQueuePolicy, true
+	case receipts:
+		// The last receipt of a shard wins, and any of them can be published again.
+		c.Discard, c.MaxBytes = jetstream.DiscardOld, 1<<30
+	}
+	return c
+}
+
+// consumer returns the whole configuration of the workers' consumer. It has no BackOff, which would replace AckWait and bend the
+// delay of Return, and no MaxDeliver: attempts are counted in the ledger.
+func (c *Conn) consumer() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Name:          workers,
+		Durable:       workers,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       c.ackWait,
+		MaxDeliver:    -1,
+		MaxAckPending: 1024,
+		MaxWaiting:    4096,
+	}
+}
+
+// Declare makes the migration's streams and the workers' consumer, or brings them up to date; it may be repeated at any time. A
+// stream's replicas and placement are the operator's and stay. What the server has made is compared with what was asked: a field
+// that differs is an error that names it.
+func (c *Conn) Declare(ctx context.Context, migration string) error {
+	if err := checkMigration(migration); err != nil {
+		return err
+	}
+	for _, k := range []kind{tasks, receipts, dead} {
+		if err := c.declareStream(ctx, k.config(migration)); err != nil {
+			return err
+		}
+	}
+	return c.declareConsumer(ctx, tasks.stream(migration))
+}
+
+func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) error {
+	start := time.Now()
+	old, err := c.js.Stream(ctx, want.Name)
+	switch {
+	case err == nil:
+		have := old.CachedInfo().Config
+		want.Replicas, want.Placement = max(1, have.Replicas), have.Placement
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
+		return fmt.Errorf("look up stream %s: %w", want.Name, c.explain(start, err))
+	}
+	made, err := c.js.CreateOrUpdateStream(ctx, want)
+	if err != nil {
+		return fmt.Errorf("make stream %s: %w", want.Name, c.explain(start, err))
+	}
+	return differ("stream "+want.Name, want, made.CachedInfo().Config, "Metadata", "Placement")
+}
+
+func (c *Conn) declareConsumer(ctx context.Context, stream string) error {
+	start, want := time.Now(), c.consumer()
+	made, err := c.js.CreateOrUpdateConsumer(ctx, stream, want)
+	if err != nil {
+		return fmt.Errorf("make consumer %s of stream %s: %w", workers, stream, c.explain(start, err))
+	}
+	return differ("consumer "+workers+" of stream "+stream, want, made.CachedInfo().Config, "Metadata", "PauseUntil", "Replicas")
+}
+
+// differ compares two structs of one type field by field, but for those to skip. Servers drop what they do not know, and an existing
+// stream may have been made by hand.
+func differ(what string, want, have any, skip ...string) error {
+	var faults []string
+	w, h := reflect.ValueOf(want), reflect.ValueOf(have)
+	for i := range w.NumField() {
+		name := w.Type().Field(i).Name
+		if strings.Contains(" "+strings.Join(skip, " ")+" ", " "+name+" ") || equal(w.Field(i), h.Field(i)) {
+			continue
+		}
+		faults = append(faults, fmt.Sprintf("%s is %v and has to be %v", name, h.Field(i), w.Field(i)))
+	}
+	if faults == nil {
+		return nil
+	}
+	return fmt.Errorf("%s is not what was asked for: %s; correct it, or delete it and start again", what, strings.Join(faults, ", "))
+}
+
+// equal compares two fields; an empty list is as good as none.
+func equal(a, b reflect.Value) bool {
+	if a.Kind() == reflect.Slice && a.Len() == 0 && b.Len() == 0 {
+		return true
+	}
+	return reflect.DeepEqual(a.Interface(), b.Interface())
+}
+
+// Delete removes the migration's streams and all that is in them; it is no error when they are not there. The ledger can fill them again.
+func (c *Conn) Delete(ctx context.Context, migration string) error {
+	if err := checkMigration(migration); err != nil {
+		return err
+	}
+	for _, k := range []kind{tasks, receipts, dead} {
+		start, name := time.Now(), k.stream(migration)
+		if err := c.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("delete stream %s: %w", name, c.explain(start, err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"rehome/pkg/shard"
+)
+
+// PublishTask queues the task unless one for the same shard is queued already; added tells which. The message starts a trace of its
+// own, linked to ctx's span. After an error it may be queued or not; repeating is safe.
+func (c *Conn) PublishTask(ctx context.Context, task shard.Task) (added bool, err error) {
+	ctx, span := root(ctx)
+	defer span.End()
+	msg, err := message(ctx, tasks, task.ID, task)
+	if err != nil {
+		return false, err
+	}
+	start := time.Now()
+	_, err = c.js.PublishMsg(ctx, msg, absentOnly(task.ID)...)
+	if queued(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("publish task of shard %s: %w", task.ID, c.explain(start, err))
+	}
+	return true, nil
+}
+
+// PublishReceipt stores the receipt in place of the shard's last one. The message carries ctx's trace. Repeating is safe.
+func (c *Conn) PublishReceipt(ctx context.Context, r shard.Receipt) error {
+	return c.put(ctx, receipts, r.ID, r)
+}
+
+// PublishDead stores the dead letter in place of the shard's last one. The message carries ctx's trace. Repeating is safe.
+func (c *Conn) PublishDead(ctx context.Context, d shard.DeadLetter) error {
+	return c.put(ctx, dead, d.ID, d)
+}
+
+func (c *Conn) put(ctx context.Context, k kind, id shard.ID, body any) error {
+	msg, err := message(ctx, k, id, body)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if _, err := c.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(k.stream(id.Migration))); err != nil {
+		return fmt.Errorf("publish %s of shard %s: %w", k, id, c.explain(start, err))
+	}
+	return nil
+}
+
+// RemoveDead removes the shard's dead letter, of whatever generation; it is no error when there is none.
+func (c *Conn) RemoveDead(ctx context.Context, id shard.ID) error {
+	if err := check(id); err != nil {
+		return fmt.Errorf("remove dead letter: %w", err)
+	}
+	start := time.Now()
+	stream, err := c.js.Stream(ctx, dead.stream(id.Migration))
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject(dead.subject(id)))
+	}
+	if err != nil {
+		return fmt.Errorf("remove dead letter of shard %s: %w", id, c.explain(start, err))
+	}
+	return nil
+}
+
+// message makes the message of a shard. A body that Decode would refuse is refused here.
+func message(ctx context.Context, k kind, id shard.ID, body any) (*nats.Msg, error) {
+	if err := check(id); err != nil {
+		return nil, fmt.Errorf("publish %s: %w", k, err)
+	}
+	data, err := shard.Encode(body)
+	if err != nil {
+		return nil, fmt.Errorf("publish %s of shard %s: %w", k, id, err)
+	}
+	if len(data) > shard.MaxBytes {
+		return nil, fmt.Errorf("publish %s of shard %s: it has %d bytes, more than the %d allowed", k, id, len(data), shard.MaxBytes)
+	}
+	return &nats.Msg{Subject: k.subject(id), Data: data, Header: inject(ctx)}, nil
+}
+
+// absentOnly are the options of a publish that the server refuses when the shard has a task. Unlike Nats-Msg-Id this is no matter of
+// a time window, and once the task is acked there is room again, as a republished shard needs it.
+func absentOnly(id shard.ID) []jetstream.PublishOpt {
+	return []jetstream.PublishOpt{
+		jetstream.WithExpectStream(tasks.stream(id.Migration)),
+		jetstream.WithExpectLastSequencePerSubject(0),
+	}
+}
+
+// queued tells whether the server refused a task because there is one already.
+func queued(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+}

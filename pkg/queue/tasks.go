@@ -1,0 +1,200 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"rehome/pkg/shard"
+)
+
+const (
+	pullExpiry    = 30 * time.Second
+	pullHeartbeat = time.Second // of the server; two missed ones mean that it has forgotten the request
+	retryWait     = time.Second // plus as much of jitter, while there is nothing to consume from
+)
+
+// Tasks is the migration's queue as a worker sees it. Any number of goroutines may take from it.
+type Tasks struct {
+	conn      *Conn
+	migration string
+
+	mu       sync.Mutex
+	consumer jetstream.Consumer // nil until known, and again after it has failed
+}
+
+// Tasks returns the queue of the migration. Its streams need not be there yet. Nothing has to be closed.
+func (c *Conn) Tasks(migration string) (*Tasks, error) {
+	if err := checkMigration(migration); err != nil {
+		return nil, err
+	}
+	return &Tasks{conn: c, migration: migration}, nil
+}
+
+// Next waits for a task and returns its lease; nothing is fetched ahead. It waits through restarts of the server and until streams
+// that are not there, or no longer, are declared again. It ends with ctx's error, with one that Denied knows, or when the Conn is
+// closed. Messages that are not ours are removed from the queue.
+func (t *Tasks) Next(ctx context.Context) (*Lease, error) {
+	for fails := 0; ; {
+		start := time.Now()
+		lease, err := t.take(ctx)
+		switch err = t.conn.explain(start, err); {
+		case err == nil && lease != nil:
+			return lease, nil
+		case err == nil:
+			continue
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("wait for a task of migration %s: %w", t.migration, context.Cause(ctx))
+		case Denied(err) || errors.Is(err, jetstream.ErrConnectionClosed) || t.conn.nc.IsClosed():
+			return nil, fmt.Errorf("wait for a task of migration %s: %w", t.migration, err)
+		}
+		if fails++; fails == 1 {
+			t.conn.log.Warn("no tasks can be had, trying again", "migration", t.migration, "err", err)
+		}
+		t.drop()
+		pause(ctx)
+	}
+}
+
+// take waits for one message. The lease is nil when the message was not ours.
+func (t *Tasks) take(ctx context.Context) (*Lease, error) {
+	consumer, err := t.bind(ctx)
+	if err != nil {
+		return nil, err
+	}
+	msg, err := pull(ctx, consumer)
+	if err != nil {
+		return nil, err
+	}
+	lease := &Lease{conn: t.conn, msg: msg, wait: consumer.CachedInfo().Config.AckWait, released: make(chan struct{})}
+	if !t.conn.open(tasks, t.migration, msg, &lease.task, &lease.task.ID) {
+		return nil, msg.TermWithReason("not a task of rehome")
+	}
+	return lease, nil
+}
+
+// pull asks the server for one message and waits for it.
+func pull(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, error) {
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pullExpiry), jetstream.PullHeartbeat(pullHeartbeat))
+	if err != nil {
+		return nil, err
+	}
+	msg, err := messages.Next(jetstream.NextContext(ctx))
+	if err == nil {
+		messages.Stop()
+		return msg, nil
+	}
+	// A message may be on its way to us. Nobody else would get it before its lease has lapsed.
+	messages.Drain()
+	for {
+		late, over := messages.Next(jetstream.NextMaxWait(time.Second))
+		if over != nil {
+			return nil, err
+		}
+		_ = late.Nak()
+	}
+}
+
+// bind returns the handle of the consumer, which the producer makes.
+func (t *Tasks) bind(ctx context.Context) (jetstream.Consumer, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.consumer != nil {
+		return t.consumer, nil
+	}
+	consumer, err := t.conn.js.Consumer(ctx, tasks.stream(t.migration), workers)
+	if err != nil {
+		return nil, err
+	}
+	t.consumer = consumer
+	return consumer, nil
+}
+
+// drop makes the next bind ask again.
+func (t *Tasks) drop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.consumer = nil
+}
+
+// pause waits a little, no two processes for the same time.
+func pause(ctx context.Context) {
+	timer := time.NewTimer(retryWait + rand.N(retryWait))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// A Lease is a task in our hands until it is acked or returned, or until nothing has been heard of us for the lease's time. It does
+// not keep others out, the ledger does; neither are its methods fenced: a lease that has lapsed acts on the next holder's.
+type Lease struct {
+	conn *Conn
+	msg  jetstream.Msg
+	task shard.Task
+	wait time.Duration // until it lapses
+
+	once     sync.Once
+	released chan struct{}
+}
+
+// Task returns what is to be done.
+func (l *Lease) Task() shard.Task { return l.task }
+
+// Context returns ctx with the trace that the task was published in.
+func (l *Lease) Context(ctx context.Context) context.Context { return extract(ctx, l.msg.Headers()) }
+
+// Keep keeps the lease from lapsing, until it is acked or returned or ctx is done. Where that cannot be said to the server the lease
+// may lapse, which is not an error: somebody else is given the task.
+func (l *Lease) Keep(ctx context.Context) {
+	ticker := time.NewTicker(l.wait / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.released:
+			return
+		case <-ticker.C:
+			_ = l.msg.InProgress()
+		}
+	}
+}
+
+// Ack removes the task from the queue and waits for the server's word that it is gone, at most 5 seconds, even when ctx is done. After
+// an error it may be gone or not; it may be repeated, and if it is not, the task is delivered again.
+func (l *Lease) Ack(ctx context.Context) error {
+	l.release()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWait)
+	defer cancel()
+	start := time.Now()
+	if err := l.msg.DoubleAck(ctx); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
+		return fmt.Errorf("ack task of shard %s: %w", l.task.ID, l.conn.explain(start, err))
+	}
+	return nil
+}
+
+// Return gives the task back, to be delivered again after the delay, and waits until the server has it, at most 5 seconds, even when
+// ctx is done. After an error the task is delivered again when the lease lapses.
+func (l *Lease) Return(ctx context.Context, delay time.Duration) error {
+	l.release()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWait)
+	defer cancel()
+	start := time.Now()
+	err := l.msg.NakWithDelay(delay)
+	if err == nil {
+		err = l.conn.nc.FlushWithContext(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("return task of shard %s: %w", l.task.ID, l.conn.explain(start, err))
+	}
+	return nil
+}
+
+func (l *Lease) release() { l.once.Do(func() { close(l.released) }) }
