@@ -1,0 +1,136 @@
+// Package settings reads what a program was told, from its flags and its environment, into typed values: all that is
+// wrong is reported at once, before anything is touched, and no secret is ever printed. It knows nothing of what the
+// values are used for, opens no connection, and leaves OTEL_* to package telemetry.
+package settings
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/pflag"
+)
+
+// Settings are the values that a command asked for with New. A field that was not asked for, or is optional and not
+// given, has its zero value. Printing a Settings shows no secret.
+type Settings struct {
+	Legacy    *MySQL    // the legacy database; nil when not given
+	Target    *Postgres // the target database; nil when not given
+	NATS      *NATS     // the NATS servers and who we are to them; nil when no URL is given
+	Migration string    // a migration's name, [a-z0-9_]{1,32}; empty when not given
+	Slots     int       // how many shards are moved at the same time, 1 to 256; by default one per CPU
+	Listen    Address   // where the dashboard listens; by default 127.0.0.1:8080
+	Health    Address   // where health is answered; its zero value says nowhere, which is the default
+
+	File    string // path of migration.yaml
+	Through string // name of the last wave of this run; empty is all of them
+	Again   bool   // redo everyone
+	Yes     bool   // go on without asking
+	Output  string // of a listing: "text" (default) or "json"
+	Format  string // of a report: "text" (default), "json" or "html"
+	To      string // path of the file that a report is written to; empty is standard output
+
+	// Warnings are what Load accepted and an operator should still know, one sentence each, free of secrets: a
+	// connection to another machine that is not both encrypted and verified, a dashboard open to the network.
+	Warnings []string
+
+	asked []*ask
+	creds Secret
+}
+
+// ask is one setting that a command wants, with what its flag was given.
+type ask struct {
+	spec
+	required bool
+	flag     flagText
+}
+
+// New returns Settings that will read the given fields, all of them optional. It panics on a field that does not exist.
+func New(fields ...Field) *Settings {
+	s := &Settings{}
+	return s.add(false, fields)
+}
+
+// Require adds fields that must be given: Load reports each that is not. It returns s.
+func (s *Settings) Require(fields ...Field) *Settings {
+	return s.add(true, fields)
+}
+
+func (s *Settings) add(required bool, fields []Field) *Settings {
+	for _, field := range fields {
+		i := slices.IndexFunc(specs, func(sp spec) bool { return sp.field == field })
+		if i < 0 {
+			panic(fmt.Sprintf("settings: no field %q", field))
+		}
+		s.asked = append(s.asked, &ask{spec: specs[i], required: required})
+	}
+	return s
+}
+
+// Bind adds the flag of every field asked for. The flags take any text, so that parsing them never stops at the first
+// wrong one: Load judges them together with the environment.
+func (s *Settings) Bind(flags *pflag.FlagSet) {
+	for _, a := range s.asked {
+		a.flag.placeholder = a.placeholder
+		flag := flags.VarPF(&a.flag, string(a.field), a.short, a.help())
+		flag.DefValue = a.fallback()
+		if a.boolean {
+			flag.NoOptDefVal = "true"
+		}
+	}
+}
+
+// Load reads every field asked for: its flag, else its environment variable, else the file that the variable with _FILE
+// at its end names, else its default. It returns nil, or all that is wrong as a Faults under ExitSettings; s is
+// then not to be used. It reads files, and touches nothing else. A nil env is the process's environment.
+func (s *Settings) Load(env Environ) error {
+	if env == nil {
+		env = os.LookupEnv
+	}
+	var faults Faults
+	for _, a := range s.asked {
+		faults = append(faults, s.load(a, env)...)
+	}
+	faults = append(faults, s.joinNATS()...)
+	if len(faults) > 0 {
+		return WithExit(ExitSettings, faults)
+	}
+	return nil
+}
+
+func (s *Settings) load(a *ask, env Environ) Faults {
+	name, text, err := a.read(env)
+	if err != nil {
+		return Faults{{Name: name, Problem: err.Error()}}
+	}
+	if text == "" {
+		if a.required {
+			return Faults{{Name: name, Problem: "is not set; " + a.howToGive()}}
+		}
+		text = a.fallback()
+	}
+	if text == "" {
+		return nil
+	}
+	var faults Faults
+	if a.flag.set && a.secretIn != nil && a.secretIn(text) {
+		faults = append(faults, Fault{Name: name, Problem: fmt.Sprintf("holds a secret, and everyone on this machine can "+
+			"read a flag in the list of processes; put it into %s or %s_FILE", a.env, a.env)})
+	}
+	for _, problem := range a.apply(s, text) {
+		faults = append(faults, Fault{Name: name, Problem: problem})
+	}
+	return faults
+}
+
+// joinNATS completes NATS, whose two settings are read apart.
+func (s *Settings) joinNATS() Faults {
+	if s.creds.Reveal() == "" {
+		return nil
+	}
+	if s.NATS == nil {
+		return Faults{{Name: "NATS_CREDS", Problem: "is set and NATS_URL is not; give the servers' address, or neither"}}
+	}
+	s.NATS.Creds = s.creds
+	return nil
+}
