@@ -1,0 +1,45 @@
+package mapping
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Fingerprint returns a hash of both schemas as far as a mapping stands on them: the columns of the legacy tables that it reads and
+// of the target tables that it feeds, with their types. Constraints and indexes are not in it, as some come off during the load.
+func Fingerprint(c *Compiled, legacy *LegacyCatalog, target *TargetCatalog) string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	names := map[string]bool{strings.ToLower(c.Keys.Table): true}
+	fed := map[string]bool{}
+	for _, p := range c.Plans {
+		fed[p.Into] = true
+		tables, _ := parseFrom(p.From)
+		for _, t := range tables {
+			names[strings.ToLower(t.table)] = true
+		}
+	}
+	for _, t := range sortedTables(legacy.Tables, func(t *LegacyTable) string { return t.Name }) {
+		if names[strings.ToLower(t.Name)] {
+			_ = enc.Encode([]any{t.Name, t.Columns, t.PrimaryKey}) // a hash takes everything
+		}
+	}
+	for _, t := range sortedTables(target.Tables, (*TargetTable).FullName) {
+		if fed[t.FullName()] {
+			_ = enc.Encode([]any{t.FullName(), t.Kind, t.Columns})
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func sortedTables[T any](tables []T, name func(*T) string) []*T {
+	out := make([]*T, len(tables))
+	for i := range tables {
+		out[i] = &tables[i]
+	}
+	slices.SortFunc(out, func(a, b *T) int { return strings.Compare(name(a), name(b)) })
+	return out
+}

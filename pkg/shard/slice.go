@@ -1,0 +1,40 @@
+package shard
+
+import (
+	"rehome/pkg/keyspace"
+	"rehome/pkg/mapping"
+	"rehome/pkg/value"
+)
+
+// A Slice is a part of a shard that is read by itself: the units of a range, or only some of them.
+type Slice struct {
+	Kind  Kind
+	Entry *mapping.RowPlan // whose rows the units are; nil where units are users
+	Range keyspace.Range
+	Where string         // the wave's condition; empty for none
+	Only  []keyspace.Key // nil for all units of the range; else just these, which lie in it
+}
+
+// A Row is one row of an entry as the legacy database gives it.
+type Row struct {
+	Unit  []byte       // canonical text of the unit's key, see keyspace.Key.Canonical
+	Key   keyspace.Key // of the row source's primary key
+	Cells []value.Cell // the entry's Select, in order
+}
+
+// A Window is a bounded run of encoded rows of one entry, which is copied and read back as one.
+type Window struct {
+	Entry  *mapping.RowPlan
+	Tuples []byte    // binary COPY tuples, one after the other, without header and trailer
+	Rows   []Arrived // what each tuple is
+}
+
+// An Outcome is what one shard came to, beside the rows that arrived.
+type Outcome struct {
+	Units       []keyspace.Key   // all that the shard read, in the legacy database's order
+	Quarantined map[int32]string // unit to cause
+	Refusals    []Refusal
+	Waits       []Wait
+	Collisions  []Collision
+	Receipt     Receipt
+}
