@@ -79,15 +79,25 @@ func readDate(in []byte) (t civil, ok bool) {
 
 // readClock reads HH:MM:SS with up to six fractional digits into t.
 func readClock(t civil, in []byte) (civil, bool) {
-	if len(in) < 8 || in[2] != ':' || in[5] != ':' {
+	if len(in) < 8 {
 		return t, false
 	}
-	hour, ok1 := twoDigits(in)
-	minute, ok2 := twoDigits(in[3:])
-	second, ok3 := twoDigits(in[6:])
-	micro, ok4 := readFraction(in[8:])
-	t.hour, t.minute, t.second, t.micro = hour, minute, second, micro
-	return t, ok1 && ok2 && ok3 && ok4 && hour <= 24 && minute <= 59 && second <= 59
+	hour, ok := twoDigits(in)
+	t.hour = hour
+	t, rest := readMinutes(t, in[2:])
+	return t, ok && rest && hour <= 23
+}
+
+// readMinutes reads :MM:SS with up to six fractional digits into t.
+func readMinutes(t civil, in []byte) (civil, bool) {
+	if len(in) < 6 || in[0] != ':' || in[3] != ':' {
+		return t, false
+	}
+	minute, ok1 := twoDigits(in[1:])
+	second, ok2 := twoDigits(in[4:])
+	micro, ok3 := readFraction(in[6:])
+	t.minute, t.second, t.micro = minute, second, micro
+	return t, ok1 && ok2 && ok3 && minute <= 59 && second <= 59
 }
 
 // readFraction reads nothing, or a point and one to six digits.
@@ -120,8 +130,7 @@ func readCivil(in []byte) (t civil, ok bool) {
 	if !ok || in[10] != ' ' && in[10] != 'T' {
 		return t, false
 	}
-	t, ok = readClock(t, in[11:])
-	return t, ok && t.hour <= 23
+	return readClock(t, in[11:])
 }
 
 // units are the microseconds of the last fractional digit that a precision keeps.

@@ -1,20 +1,16 @@
 package value
 
 // conversion returns the stage that encodes a value of the class that reaches it for the target type. Where no value can reach it,
-// because the map has an outcome of its own for each, any type goes.
+// because the map has an outcome of its own for each or the expression is
+// NULL, any type goes.
 func (c *compiler) conversion() stage {
 	k := kindOf(c.to)
 	if k == kindNone {
 		c.errorf("target type %s is not supported; feed a column of another type, or leave it to the target with written_by_target", c.to.Name)
 		return nil
 	}
-	if !c.rules.keeps() {
-		return func(dst, in []byte) ([]byte, bool, Hit, Fault) {
-			if in == nil {
-				return null(dst, 0)
-			}
-			return refuse(dst, values)
-		}
+	if !c.rules.keeps() || c.from.Name == "NULL" {
+		return func(dst, _ []byte) ([]byte, bool, Hit, Fault) { return refuse(dst, values) }
 	}
 	if c.class == unknown {
 		return c.missing("write a sql expression that makes text or a number of it")

@@ -163,8 +163,7 @@ func readDuration(in []byte) (micros int64, ok bool) {
 		return 0, false
 	}
 	hour, digits := twoDigits(in)
-	t, ok := readClock(civil{}, append([]byte("00"), in[2:]...))
-	t.hour = hour
+	t, ok := readMinutes(civil{hour: hour}, in[2:])
 	micros = t.clock() + hundreds*360000e6
 	if negative {
 		micros = -micros
