@@ -107,6 +107,19 @@ func (p *RowPlan) TupleKey(dst, tuple []byte) []byte {
 	return dst
 }
 
+// Differs returns the name of the first column in which two tuples of the plan differ.
+func (p *RowPlan) Differs(a, b []byte) string {
+	at := 2
+	for _, column := range p.Columns {
+		end := at + 4 + fieldSize(a[at:])
+		if end > len(b) || string(a[at:end]) != string(b[at:end]) {
+			return column.Name
+		}
+		at = end
+	}
+	return "(none)"
+}
+
 func fieldSize(field []byte) int {
 	return max(0, int(int32(binary.BigEndian.Uint32(field))))
 }

@@ -55,7 +55,7 @@ var notAliases = map[string]bool{
 }
 
 // aliasAt returns the name under which the table before tokens[i] is known, and the position of the last token that belongs to it.
-func aliasAt(tokens []token, i int, table string) (string, int) {
+func aliasAt(tokens []sqlToken, i int, table string) (string, int) {
 	if i < len(tokens) && tokens[i].word("AS") {
 		i++
 	}
@@ -66,7 +66,7 @@ func aliasAt(tokens []token, i int, table string) (string, int) {
 }
 
 // closing returns the position of the parenthesis that closes the one at i.
-func closing(tokens []token, i int) int {
+func closing(tokens []sqlToken, i int) int {
 	for depth := 0; i < len(tokens); i++ {
 		if tokens[i].is("(") {
 			depth++
@@ -79,7 +79,7 @@ func closing(tokens []token, i int) int {
 	return i
 }
 
-func (t token) word(keyword string) bool {
+func (t sqlToken) word(keyword string) bool {
 	return t.kind == tokenWord && strings.EqualFold(t.text, keyword)
 }
 

@@ -51,6 +51,21 @@ type Table struct {
 	Stored   checksum.Sum `json:"stored_checksum"`
 }
 
+// Plus returns the sums of t and u, which are of the same entry.
+func (t Table) Plus(u Table) Table {
+	return Table{
+		Entry: t.Entry, Source: t.Source + u.Source, Read: t.Read + u.Read, Written: t.Written + u.Written,
+		Gathered: t.Gathered + u.Gathered, SetAside: t.SetAside + u.SetAside, Waiting: t.Waiting + u.Waiting,
+		LeftOut: t.LeftOut + u.LeftOut, Changed: t.Changed + u.Changed,
+		Expected: t.Expected.Add(u.Expected), Stored: t.Stored.Add(u.Stored),
+	}
+}
+
+// Unexplained returns how many rows of the source ended nowhere; below zero, how many ended more than once.
+func (t Table) Unexplained() int64 {
+	return t.Source - t.Written - t.Gathered - t.SetAside - t.Waiting - t.LeftOut
+}
+
 // A Rule counts the rows of one column that one rule changed.
 type Rule struct {
 	Entry  int    `json:"entry"`

@@ -1,0 +1,200 @@
+package transfer
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"rehome/pkg/keyspace"
+	"rehome/pkg/mapping"
+	"rehome/pkg/shard"
+)
+
+// maxRefusals is how many of a unit's offending rows are kept; the first is its cause.
+const maxRefusals = 10
+
+// load brings in units lo up to but not including hi. Where the databases refuse something that Go cannot see, it halves the
+// units until the offenders stand alone, and quarantines these.
+func (m *move) load(ctx context.Context, lo, hi int) error {
+	if lo == hi {
+		return nil
+	}
+	failed, err := m.try(ctx, lo, hi)
+	if err == nil {
+		return nil
+	}
+	kind, cause := shard.KindOf(err)
+	if kind != shard.Data {
+		return err
+	}
+	if m.attempts++; m.attempts > m.limits.Attempts {
+		return &Crowded{Attempts: m.attempts - 1, Cut: m.units[(len(m.units)-1)/2]}
+	}
+	if hi-lo > 1 {
+		middle := lo + (hi-lo)/2
+		if err := m.load(ctx, lo, middle); err != nil {
+			return err
+		}
+		return m.load(ctx, middle, hi)
+	}
+	if err := m.collide(ctx, int32(lo), failed, cause); err != nil {
+		return err
+	}
+	m.refuse(shard.Refusal{Unit: int32(lo), Entry: entryOf(failed), Cause: cause})
+	_, err = m.try(ctx, lo, hi)
+	return err
+}
+
+func entryOf(w *shard.Window) int {
+	if w == nil {
+		return -1
+	}
+	return w.Entry.Ordinal
+}
+
+// collide notes which rows of the target kept a lone unit out by a unique key, so that settling can treat both sides alike.
+func (m *move) collide(ctx context.Context, unit int32, w *shard.Window, cause string) error {
+	if w == nil || !strings.HasPrefix(cause, "unique:") {
+		return nil
+	}
+	keys := make([][]byte, len(w.Rows))
+	for i := range w.Rows {
+		keys[i] = w.Rows[i].TargetKey
+	}
+	there, err := m.tgt.Existing(ctx, w.Entry, keys)
+	if err != nil {
+		return err
+	}
+	for _, key := range there {
+		m.collisions = append(m.collisions, shard.Collision{Unit: unit, Entry: w.Entry.Ordinal, Cause: cause, TargetKey: key})
+	}
+	return nil
+}
+
+// refuse quarantines the refusal's unit and keeps the offending row.
+func (m *move) refuse(r shard.Refusal) {
+	if _, known := m.quarantined[r.Unit]; !known {
+		m.quarantined[r.Unit] = r.Cause
+	}
+	m.refusals = append(m.refusals, r)
+}
+
+// try loads the units under a savepoint, again without those who turned out to be refused when some of their rows were on their
+// way already. After an error nothing of the part is left; failed is the window that the target refused, if it was that.
+func (m *move) try(ctx context.Context, lo, hi int) (failed *shard.Window, err error) {
+	for {
+		if err := m.tgt.Savepoint(ctx); err != nil {
+			return nil, err
+		}
+		p := &pass{move: m, tally: newTally(m.mapping), counted: make([]bool, hi-lo), offset: int32(lo), fresh: map[int32]int{}}
+		err := p.run(ctx, m.slice(lo, hi), hi-lo)
+		if err == nil && !p.again {
+			m.total.add(p.tally)
+			m.confirmed = append(m.confirmed, p.confirmed...)
+			return nil, m.tgt.Keep(ctx)
+		}
+		if undone := m.tgt.Undo(ctx); undone != nil {
+			return nil, undone
+		}
+		if err != nil {
+			return p.failed, err
+		}
+	}
+}
+
+// causes counts what kept units out.
+func (m *move) causes() []shard.Cause {
+	counts := map[string]*shard.Cause{}
+	at := func(cause string) *shard.Cause {
+		if counts[cause] == nil {
+			counts[cause] = &shard.Cause{Cause: cause}
+		}
+		return counts[cause]
+	}
+	for _, cause := range m.quarantined {
+		if m.shard.Kind.ByUser() {
+			at(cause).Users++
+		}
+	}
+	for _, r := range m.refusals {
+		at(r.Cause).Rows++
+	}
+	for _, w := range m.total.waits {
+		at(w.Cause).Rows++
+	}
+	var out []shard.Cause
+	for _, cause := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, *counts[cause])
+	}
+	return out
+}
+
+// A pass reads the rows of some units once, through all entries.
+type pass struct {
+	*move
+	tally     *tally
+	counted   []bool // units of whom a row was written, left out or let wait, from offset on
+	offset    int32
+	fresh     map[int32]int // units that were refused in this pass, with the number of their refusals
+	again     bool          // a refused unit has rows in the account already: all is undone and done again without it
+	failed    *shard.Window
+	confirmed []shard.Window
+}
+
+func (p *pass) run(ctx context.Context, s shard.Slice, units int) error {
+	for _, plan := range p.plans {
+		source, err := p.src.Count(ctx, plan, s)
+		if err != nil {
+			return err
+		}
+		left := int64(0)
+		if plan.Where != "" {
+			if left, err = p.src.LeftOut(ctx, plan, s); err != nil {
+				return err
+			}
+		}
+		t := p.tally.table(plan)
+		t.Source, t.Read, t.LeftOut = t.Source+source, t.Read+left, t.LeftOut+left
+		if _, out := p.quarantined[p.offset]; out && units == 1 {
+			t.Read, t.SetAside = t.Read+source-left, t.SetAside+source-left
+			continue
+		}
+		if err := p.rows(ctx, plan, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows reads the rows of one entry and sends those that are to be written.
+func (p *pass) rows(ctx context.Context, plan *mapping.RowPlan, s shard.Slice) error {
+	w := newWindow(plan, p)
+	err := p.src.Rows(ctx, plan, s, func(row shard.Row) error {
+		unit, known := p.index[string(row.Unit)]
+		if !known {
+			return shard.Failf(shard.Defect, "a row of %s was read for a unit that is not in the shard", plan.Source)
+		}
+		t := p.tally.table(plan)
+		t.Read++
+		if _, out := p.quarantined[unit]; out && p.fresh[unit] == 0 {
+			t.SetAside++
+			return nil
+		}
+		return w.take(ctx, unit, row)
+	})
+	if err != nil {
+		return err
+	}
+	return w.flush(ctx)
+}
+
+// refused takes a row's unit out, and remembers whether rows of it are in the account already.
+func (p *pass) refused(unit int32, plan *mapping.RowPlan, key keyspace.Key, cause string) {
+	p.tally.table(plan).SetAside++
+	if p.fresh[unit]++; p.fresh[unit] > maxRefusals {
+		return
+	}
+	p.refuse(shard.Refusal{Unit: unit, Entry: plan.Ordinal, LegacyKey: key.Marshal(), Cause: cause})
+	p.again = p.again || p.counted[unit-p.offset]
+}

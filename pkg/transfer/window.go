@@ -1,0 +1,201 @@
+package transfer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"rehome/pkg/checksum"
+	"rehome/pkg/mapping"
+	"rehome/pkg/shard"
+)
+
+// A window collects the encoded rows of one entry until there are enough for one COPY, sends them and reads them back.
+type window struct {
+	pass    *pass
+	encoder *mapping.Encoder
+	ends    []int  // where each tuple ends in Tuples
+	keys    []byte // the arena that target and legacy keys lie in
+	shard.Window
+}
+
+func newWindow(plan *mapping.RowPlan, p *pass) *window {
+	return &window{pass: p, encoder: plan.NewEncoder(), Window: shard.Window{Entry: plan}}
+}
+
+// take encodes one row and accounts for it.
+func (w *window) take(ctx context.Context, unit int32, row shard.Row) error {
+	p, t := w.pass, w.pass.tally.table(w.Entry)
+	owner := row.Unit
+	if p.shard.Kind == shard.Unowned {
+		owner = nil
+		if w.Entry.Unowned == mapping.UnownedLeave {
+			t.LeftOut++
+			return nil
+		}
+		if w.Entry.Unowned == mapping.UnownedReject || row.Cells == nil {
+			p.refused(unit, w.Entry, row.Key, "unowned:"+w.Entry.Into)
+			return nil
+		}
+	}
+	if p.shard.Kind == shard.OwnKey {
+		owner = nil
+	}
+	start := len(w.Tuples)
+	tuples, e := w.encoder.Encode(w.Tuples, owner, row.Cells)
+	if e.Ending == mapping.Refused {
+		p.refused(unit, w.Entry, row.Key, e.Cause)
+		return nil
+	}
+	if p.again || p.fresh[unit] > 0 {
+		t.SetAside++ // the whole part is undone, or the unit is: only further refusals are of interest
+		return nil
+	}
+	p.counted[unit-p.offset] = true
+	switch e.Ending {
+	case mapping.LeftOut:
+		t.LeftOut++
+		return nil
+	case mapping.Waits:
+		t.Waiting++
+		p.tally.waits = append(p.tally.waits, shard.Wait{Unit: unit, Entry: w.Entry.Ordinal, LegacyKey: row.Key.Marshal(),
+			Cause: e.Cause, Needs: e.Needs.Into, NeedsKey: bytes.Clone(e.Key)})
+		return nil
+	}
+	w.Tuples = tuples
+	w.ends = append(w.ends, len(tuples))
+	digest := checksum.Row(w.Entry.Into, tuples[start:])
+	w.Rows = append(w.Rows, shard.Arrived{Unit: unit, TargetKey: w.keep(e.Key), LegacyKey: w.keep(row.Key.Marshal()), Digest: digest})
+	p.tally.wrote(w.Entry, digest, w.encoder.Hits(), e.Changed)
+	if len(w.Rows) >= p.limits.WindowRows || len(w.Tuples) >= p.limits.WindowBytes {
+		return w.flush(ctx)
+	}
+	return nil
+}
+
+// keep copies a key into the arena, which lives as long as the window's rows.
+func (w *window) keep(key []byte) []byte {
+	at := len(w.keys)
+	w.keys = append(w.keys, key...)
+	return w.keys[at:len(w.keys):len(w.keys)]
+}
+
+// flush sends the window, compares what is stored with what was sent, byte for byte, and writes the manifest.
+func (w *window) flush(ctx context.Context) error {
+	if len(w.Rows) == 0 || w.pass.again {
+		return nil
+	}
+	p := w.pass
+	if err := p.tgt.Copy(ctx, &w.Window); err != nil {
+		p.failed = &w.Window
+		return err
+	}
+	if err := w.readBack(ctx); err != nil {
+		return err
+	}
+	if err := p.book.Block(ctx, shard.Block{Entry: w.Entry.Ordinal, Rows: w.Rows}); err != nil {
+		return err
+	}
+	if len(w.Entry.Target.Triggers) > 0 {
+		p.confirmed = append(p.confirmed, shard.Window{Entry: w.Entry, Rows: w.Rows})
+		w.Rows, w.keys = nil, nil
+	}
+	w.Tuples, w.Rows, w.ends, w.keys = w.Tuples[:0], w.Rows[:0], w.ends[:0], w.keys[:0]
+	return nil
+}
+
+// readBack compares each stored row with the one that was sent. Rows mostly come in the order of the COPY.
+func (w *window) readBack(ctx context.Context) error {
+	seen := newFinder(w.Entry, w.Rows)
+	t := w.pass.tally.table(w.Entry)
+	err := w.pass.tgt.ReadBack(ctx, &w.Window, func(tuple []byte) error {
+		i, err := seen.find(tuple)
+		if err != nil {
+			return err
+		}
+		start := 0
+		if i > 0 {
+			start = w.ends[i-1]
+		}
+		if sent := w.Tuples[start:w.ends[i]]; !bytes.Equal(sent, tuple) {
+			return shard.Failf(shard.Defect, "%s: column %s is not stored as it was sent; if a trigger changes it, write it down under written_by_target",
+				w.Entry.Into, w.Entry.Differs(sent, tuple))
+		}
+		t.Stored = t.Stored.Add(checksum.Row(w.Entry.Into, tuple))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return seen.complete()
+}
+
+// A finder tells which row of a window a stored tuple is, and that each is met exactly once.
+type finder struct {
+	plan  *mapping.RowPlan
+	rows  []shard.Arrived
+	next  int            // in the order of the COPY
+	byKey map[string]int // made when a row comes out of order
+	met   []bool
+	left  int
+	key   []byte
+}
+
+func newFinder(plan *mapping.RowPlan, rows []shard.Arrived) *finder {
+	return &finder{plan: plan, rows: rows, met: make([]bool, len(rows)), left: len(rows)}
+}
+
+func (f *finder) find(tuple []byte) (int, error) {
+	f.key = f.plan.TupleKey(f.key[:0], tuple)
+	i := f.next
+	if i >= len(f.rows) || !bytes.Equal(f.rows[i].TargetKey, f.key) {
+		if f.byKey == nil {
+			f.byKey = make(map[string]int, len(f.rows))
+			for i := range f.rows {
+				f.byKey[string(f.rows[i].TargetKey)] = i
+			}
+		}
+		var known bool
+		if i, known = f.byKey[string(f.key)]; !known {
+			return 0, shard.Failf(shard.Defect, "%s: a row came back that was not sent", f.plan.Into)
+		}
+	}
+	if f.met[i] {
+		return 0, shard.Failf(shard.Defect, "%s: a row came back twice", f.plan.Into)
+	}
+	f.met[i], f.next = true, i+1
+	f.left--
+	return i, nil
+}
+
+func (f *finder) complete() error {
+	if f.left > 0 {
+		return shard.Failf(shard.Defect, "%s: %d of %d rows that were sent are not stored", f.plan.Into, f.left, len(f.rows))
+	}
+	return nil
+}
+
+// confirm makes deferred constraints and triggers act, and reads back once more what a trigger may have changed since.
+func (m *move) confirm(ctx context.Context) error {
+	if err := m.tgt.Finish(ctx); err != nil {
+		return err
+	}
+	for i := range m.confirmed {
+		w := &m.confirmed[i]
+		seen := newFinder(w.Entry, w.Rows)
+		err := m.tgt.ReadBack(ctx, w, func(tuple []byte) error {
+			i, err := seen.find(tuple)
+			if err == nil && checksum.Row(w.Entry.Into, tuple) != w.Rows[i].Digest {
+				err = shard.Failf(shard.Defect, "%s: a trigger changed a row after it was read back; write the column down under written_by_target", w.Entry.Into)
+			}
+			return err
+		})
+		if err == nil {
+			err = seen.complete()
+		}
+		if err != nil {
+			return fmt.Errorf("after the triggers: %w", err)
+		}
+	}
+	return nil
+}
