@@ -36,7 +36,7 @@ func (p place) document(src []byte) ast.Node {
 	}
 	file, err := syntax(strings.TrimPrefix(string(src), "\ufeff"))
 	if err != nil {
-		p.at(err.pos).fault("", "this is no YAML: %s", err.message)
+		p.at(err.pos).fault(syntaxFix, "this is no YAML: %s", err.message)
 		return nil
 	}
 	var body ast.Node
@@ -76,6 +76,9 @@ func badUTF8(src []byte) (Pos, bool) {
 	return at, true
 }
 
+// syntaxFix is for what most often makes an expression no YAML.
+const syntaxFix = `an expression that begins with a quote, or holds ": ", goes behind a | on the next line`
+
 type syntaxFault struct {
 	pos     Pos
 	message string
@@ -96,9 +99,7 @@ func syntax(src string) (file *ast.File, fault *syntaxFault) {
 	var known yaml.Error
 	if errors.As(err, &known) {
 		fault.message = known.GetMessage() // holds no value of the file, unlike err
-		if t := known.GetToken(); t != nil && t.Position != nil {
-			fault.pos = Pos{max(t.Position.Line, 1), max(t.Position.Column, 1)}
-		}
+		fault.pos = posOfToken(known.GetToken())
 	}
 	return nil, fault
 }

@@ -50,12 +50,12 @@ func columnMap(at place, n ast.Node) Column {
 
 var plainColumn = expression(columnFix)
 
-var sqlColumn = object(func(Pos) SQLColumn { return SQLColumn{} },
+var sqlColumn = ruled(object(func(Pos) SQLColumn { return SQLColumn{} },
 	func(at place, given keys, c *SQLColumn) { checkRules(at, given, &c.Rules) },
 	slices.Concat([]field[SQLColumn]{
 		must("sql", "an SQL expression that the legacy database evaluates",
 			plainColumn, func(c *SQLColumn) *Expr { return &c.Expr }),
-	}, part(ruleFields, func(c *SQLColumn) *Rules { return &c.Rules }))...)
+	}, part(ruleFields, func(c *SQLColumn) *Rules { return &c.Rules }))...))
 
 var uuidColumn = object(func(at Pos) UUID { return UUID{Missing: MissingWait, Pos: at} }, nil,
 	must("uuid", "the entity that the key is one of; two columns with the same entity and key are the same uuid",
@@ -95,6 +95,13 @@ var otherwiseShape = func() shape[Otherwise] {
 		return Otherwise{OtherwiseDo(o.do), o.to, o.pos}
 	}}
 }()
+
+// ruled says to an editor what checkRules says to Parse.
+func ruled[T any](of shape[T]) shape[T] {
+	s := *of.schema
+	s.Dependencies = map[string][]string{"otherwise": {"values"}}
+	return shape[T]{&s, of.read}
+}
 
 func checkRules(at place, given keys, r *Rules) {
 	other, hasOther := given["otherwise"]

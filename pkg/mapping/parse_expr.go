@@ -35,7 +35,7 @@ func Identifiers(expr string) []Ident {
 }
 
 // dotted is the run of names joined by dots that begins at i, and the index after it.
-func dotted(tokens []token, i int) (name []token, after int) {
+func dotted(tokens []sqlToken, i int) (name []sqlToken, after int) {
 	for i < len(tokens) && (tokens[i].kind == tokenWord || tokens[i].kind == tokenName) {
 		name = append(name, tokens[i])
 		i++
@@ -47,21 +47,21 @@ func dotted(tokens []token, i int) (name []token, after int) {
 	return name, i
 }
 
-func (t token) is(symbol string) bool { return t.kind == tokenSymbol && t.text == symbol }
+func (t sqlToken) is(symbol string) bool { return t.kind == tokenSymbol && t.text == symbol }
 
-func called(tokens []token, after int) bool {
+func called(tokens []sqlToken, after int) bool {
 	return after < len(tokens) && tokens[after].is("(")
 }
 
 // prefixed reports whether the name is a variable's (@x), or the prefix of a literal.
-func prefixed(tokens []token, first, after int) bool {
+func prefixed(tokens []sqlToken, first, after int) bool {
 	if first > 0 && tokens[first-1].is("@") && tokens[first-1].end == tokens[first].start {
 		return true
 	}
 	return after < len(tokens) && tokens[after].kind == tokenText && tokens[after-1].end == tokens[after].start
 }
 
-func ident(name []token) Ident {
+func ident(name []sqlToken) Ident {
 	last := name[len(name)-1]
 	id := Ident{Name: last.text, Quoted: last.kind == tokenName}
 	if len(name) > 1 {
@@ -98,13 +98,16 @@ func checkExpr(expr string, list bool) *slip {
 		}
 	}
 	if depth > 0 {
-		return &slip{"a ( is not closed", ""}
+		return &slip{"a ( is not closed", cutFix}
 	}
 	return nil
 }
 
 // expression is a single expression; fix says what to write where YAML has a null.
 func expression(fix string) shape[Expr] { return exprShape(false, fix) }
+
+// cutFix is for what YAML has cut off.
+const cutFix = `YAML takes " #" for a comment, and a comma inside { } for an end: put the whole in quotes`
 
 // fromShape is what may follow FROM.
 var fromShape = exprShape(true, "write a table of the legacy database, or a join")

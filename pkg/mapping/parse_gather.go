@@ -37,11 +37,11 @@ var keepShape = object(func(at Pos) Keep { return Keep{Pos: at} }, nil,
 
 var attributeShape = textShape(emptyFix + "write the attribute's name")
 
-var ruledAttribute = object(func(Pos) GatherColumn { return GatherColumn{} },
+var ruledAttribute = ruled(object(func(Pos) GatherColumn { return GatherColumn{} },
 	func(at place, given keys, c *GatherColumn) { checkRules(at, given, &c.Rules) },
 	slices.Concat([]field[GatherColumn]{
 		must("of", "the attribute's name", attributeShape, func(c *GatherColumn) *Word { return &c.Of }),
-	}, part(ruleFields, func(c *GatherColumn) *Rules { return &c.Rules }))...)
+	}, part(ruleFields, func(c *GatherColumn) *Rules { return &c.Rules }))...))
 
 // gatherColumn is an attribute's name, or {of: NAME} with rules.
 var gatherColumn = shape[GatherColumn]{

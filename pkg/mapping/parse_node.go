@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // reading is one call of Parse.
@@ -30,9 +31,9 @@ func (p place) fault(fix, format string, args ...any) {
 
 var plainKey = regexp.MustCompile(`^[\w.$-]{1,64}$`)
 
-// key is the place of the value under name. A missing value has no position of its own.
+// key is the place of the value under name. A value that is not written has no position of its own.
 func (p place) key(name string, at Pos, value ast.Node) place {
-	if kindOf(value) != kindNull {
+	if value != nil && value.GetToken().Type != token.ImplicitNullType {
 		at = posOf(value)
 	}
 	step := "[" + shown(name) + "]"
@@ -125,11 +126,17 @@ func posOf(n ast.Node) Pos {
 	case *ast.MappingValueNode:
 		n = m.Key
 	}
-	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+	if n == nil {
 		return Pos{1, 1}
 	}
-	at := n.GetToken().Position
-	return Pos{max(at.Line, 1), max(at.Column, 1)}
+	return posOfToken(n.GetToken())
+}
+
+func posOfToken(t *token.Token) Pos {
+	if t == nil || t.Position == nil {
+		return Pos{1, 1}
+	}
+	return Pos{max(t.Position.Line, 1), max(t.Position.Column, 1)}
 }
 
 // textOf is a scalar as it is written: quotes and escapes are resolved, and nothing is taken for a number or a boolean.
@@ -159,11 +166,11 @@ type foreign struct{ place }
 func (v foreign) Visit(n ast.Node) ast.Visitor {
 	switch n.(type) {
 	case *ast.AnchorNode, *ast.AliasNode:
-		v.at(posOf(n)).fault("write the text out where it is needed", "anchors and aliases are not part of migration.yaml")
+		v.at(posOfToken(n.GetToken())).fault("write the text out where it is needed", "anchors and aliases are not part of migration.yaml")
 	case *ast.MergeKeyNode:
-		v.at(posOf(n)).fault("write the keys out where they are needed", "merge keys are not part of migration.yaml")
+		v.at(posOfToken(n.GetToken())).fault("write the keys out where they are needed", "merge keys are not part of migration.yaml")
 	case *ast.TagNode:
-		v.at(posOf(n)).fault("put the value in quotes to make it text", "tags are not part of migration.yaml")
+		v.at(posOfToken(n.GetToken())).fault("put the value in quotes to make it text", "tags are not part of migration.yaml")
 	}
 	return v
 }

@@ -13,7 +13,7 @@ const (
 	tokenSymbol                  // any other single byte
 )
 
-type token struct {
+type sqlToken struct {
 	kind       tokenKind
 	text       string
 	start, end int // in bytes
@@ -24,8 +24,8 @@ type slip struct{ message, fix string }
 
 // tokenize splits an expression as MySQL does under the sql_mode that rehome sets: no ANSI_QUOTES, backslash escapes in
 // '…' and "…". It stops at the first slip.
-func tokenize(expr string) ([]token, *slip) {
-	var out []token
+func tokenize(expr string) ([]sqlToken, *slip) {
+	var out []sqlToken
 	if strings.IndexByte(expr, 0) >= 0 {
 		return nil, &slip{"it holds a NUL byte", ""}
 	}
@@ -42,22 +42,22 @@ func tokenize(expr string) ([]token, *slip) {
 	return out, nil
 }
 
-func nextToken(expr string, i int, before []token) (token, *slip) {
+func nextToken(expr string, i int, before []sqlToken) (sqlToken, *slip) {
 	rest := expr[i:]
 	switch c := rest[0]; {
 	case c == '\'' || c == '"' || c == '`':
 		return quotedToken(expr, i)
 	case strings.HasPrefix(rest, "--"), c == '#', strings.HasPrefix(rest, "/*"):
-		return token{}, &slip{"it holds a comment", "put comments behind YAML's own #; between two minus signs put a space"}
+		return sqlToken{}, &slip{"it holds a comment", "put comments behind YAML's own #; between two minus signs put a space"}
 	case c == ';':
-		return token{}, &slip{"a ; would end the statement", "put a ; of a text in quotes"}
+		return sqlToken{}, &slip{"a ; would end the statement", "put a ; of a text in quotes"}
 	case c == '?':
-		return token{}, &slip{"a ? outside quotes is a placeholder", "put a ? of a text in quotes"}
+		return sqlToken{}, &slip{"a ? outside quotes is a placeholder", "put a ? of a text in quotes"}
 	case c == '\\':
-		return token{}, &slip{`a \ stands outside quotes`, ""}
+		return sqlToken{}, &slip{`a \ stands outside quotes`, ""}
 	case c >= '0' && c <= '9' || c == '.' && digitAt(expr, i+1) && !afterName(before, i):
 		if n := numberLength(rest); n > 0 && !afterDot(before, i) && !wordAt(expr, i+n) {
-			return token{tokenNumber, rest[:n], i, i + n}, nil
+			return sqlToken{tokenNumber, rest[:n], i, i + n}, nil
 		}
 	}
 	n := 0
@@ -65,13 +65,13 @@ func nextToken(expr string, i int, before []token) (token, *slip) {
 		n++
 	}
 	if n == 0 {
-		return token{tokenSymbol, rest[:1], i, i + 1}, nil
+		return sqlToken{tokenSymbol, rest[:1], i, i + 1}, nil
 	}
-	return token{tokenWord, rest[:n], i, i + n}, nil
+	return sqlToken{tokenWord, rest[:n], i, i + n}, nil
 }
 
 // quotedToken is the text or name that begins at i; a doubled quote is one of its characters.
-func quotedToken(expr string, i int) (token, *slip) {
+func quotedToken(expr string, i int) (sqlToken, *slip) {
 	quote := expr[i]
 	for j := i + 1; j < len(expr); j++ {
 		switch {
@@ -82,18 +82,22 @@ func quotedToken(expr string, i int) (token, *slip) {
 		case expr[j] == quote:
 			body := expr[i+1 : j]
 			if quote == '`' {
-				return token{tokenName, strings.ReplaceAll(body, "``", "`"), i, j + 1}, nil
+				return sqlToken{tokenName, strings.ReplaceAll(body, "``", "`"), i, j + 1}, nil
 			}
-			return token{tokenText, body, i, j + 1}, nil
+			return sqlToken{tokenText, body, i, j + 1}, nil
 		}
 	}
-	return token{}, &slip{"a " + string(quote) + " is not closed", ""}
+	return sqlToken{}, &slip{"a " + string(quote) + " is not closed", cutFix}
 }
 
 // numberLength is the length of the number that s begins with: MySQL's names may begin with digits too.
 func numberLength(s string) int {
-	if len(s) > 2 && (s[:2] == "0x" || s[:2] == "0b") {
-		return 2 + len(s[2:]) - len(strings.TrimLeft(s[2:], "0123456789abcdefABCDEF"))
+	for prefix, set := range map[string]string{"0x": "0123456789abcdefABCDEF", "0b": "01"} {
+		if after, ok := strings.CutPrefix(s, prefix); ok {
+			if n := len(after) - len(strings.TrimLeft(after, set)); n > 0 {
+				return len(prefix) + n
+			}
+		}
 	}
 	n := digitsLength(s)
 	if n < len(s) && s[n] == '.' {
@@ -124,7 +128,7 @@ func wordAt(s string, i int) bool {
 }
 
 // afterName reports whether a name ends right before i, so that a dot there qualifies it.
-func afterName(before []token, i int) bool {
+func afterName(before []sqlToken, i int) bool {
 	if len(before) == 0 {
 		return false
 	}
@@ -133,7 +137,7 @@ func afterName(before []token, i int) bool {
 }
 
 // afterDot reports whether a qualifying dot ends right before i.
-func afterDot(before []token, i int) bool {
+func afterDot(before []sqlToken, i int) bool {
 	n := len(before)
 	return n > 1 && before[n-1].text == "." && before[n-1].end == i && afterName(before[:n-1], i-1)
 }
