@@ -21,6 +21,9 @@ func parseURL(text, shape string, schemes ...string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is not a URL of the form %s; %s", shape, escapeHint)
 	}
+	if misplacedAt(text) {
+		return nil, fmt.Errorf("has an @ that is not the one before its host; %s", escapeHint)
+	}
 	// url.Parse drops a pair that it cannot decode, silently.
 	if _, err := url.ParseQuery(u.RawQuery); err != nil {
 		return nil, fmt.Errorf("has a part after the question mark that is not name=value&name=value; %s", escapeHint)
@@ -29,6 +32,18 @@ func parseURL(text, shape string, schemes ...string) (*url.URL, error) {
 		return nil, fmt.Errorf("has a # in it; %s", escapeHint)
 	}
 	return u, nil
+}
+
+// misplacedAt reports whether an @ stands where it may belong to a password that was not escaped. A slash in such a
+// password makes a host and a database of its parts, which would then be shown; and where there are two, net/url ends the
+// password at the last, pgx at the first.
+func misplacedAt(text string) bool {
+	_, rest, _ := strings.Cut(text, "://")
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		authority = rest[:end]
+	}
+	return strings.Count(authority, "@") > 1 || strings.Contains(rest[len(authority):], "@")
 }
 
 func isOneOf(scheme string, schemes []string) bool {

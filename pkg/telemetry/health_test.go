@@ -1,0 +1,134 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
+)
+
+func ask(t *testing.T, h *Health, path string) (int, map[string]any) {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	h.Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	body := map[string]any{}
+	if err := json.Unmarshal(recorder.Body.Bytes(), &body); err != nil {
+		t.Fatalf("%s answers %q: %v", path, recorder.Body, err)
+	}
+	return recorder.Code, body
+}
+
+func TestHealth(t *testing.T) {
+	h := NewHealth("worker", "v1")
+	h.Add("target", func(context.Context) error { return nil })
+	broken := fmt.Errorf("ask the ledger: %w", planted())
+
+	for _, tt := range []struct {
+		name   string
+		change func()
+		status int
+		body   map[string]any
+	}{
+		{"ready while every check passes", func() {}, 200,
+			map[string]any{"ready": true, "draining": false, "checks": map[string]any{"target": "ok"}}},
+		{"not ready when one does not, and the reason is redacted", func() { h.Add("ledger", func(context.Context) error { return broken }) }, 503,
+			map[string]any{"ready": false, "draining": false, "checks": map[string]any{"target": "ok", "ledger": "ask the ledger: " + plantedText}}},
+		{"ready again when the check passes again", func() { broken = nil }, 200,
+			map[string]any{"ready": true, "draining": false, "checks": map[string]any{"target": "ok", "ledger": "ok"}}},
+		{"not ready for good once it drains", h.Drain, 503,
+			map[string]any{"ready": false, "draining": true, "checks": map[string]any{"target": "ok", "ledger": "ok"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.change()
+			status, body := ask(t, h, "/readyz")
+			if diff := cmp.Diff(tt.body, body); diff != "" || status != tt.status {
+				t.Errorf("status %d, want %d; body (-want +got):\n%s", status, tt.status, diff)
+			}
+		})
+	}
+
+	t.Run("alive while it is not ready", func(t *testing.T) {
+		if status, _ := ask(t, h, "/healthz"); status != 200 {
+			t.Errorf("status %d", status)
+		}
+	})
+	t.Run("the version names the program", func(t *testing.T) {
+		_, body := ask(t, h, "/version")
+		if diff := cmp.Diff(map[string]any{"program": "worker", "version": "v1", "go": runtime.Version()}, body); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestReadyIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHealth("worker", "v1")
+		h.Add("slow", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		want := Readiness{Checks: map[string]string{"slow": "context deadline exceeded"}}
+		if diff := cmp.Diff(want, h.Ready(t.Context())); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestServer(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, cancel := context.WithCancel(t.Context())
+	server, err := Listen(ctx, "127.0.0.1:0", NewHealth("worker", "v1").Handler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group errgroup.Group
+	group.Go(func() error { return server.Serve(ctx) })
+
+	t.Run("answers on the address that it took", func(t *testing.T) {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		response, err := client.Get("http://" + server.Address() + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if body, _ := io.ReadAll(response.Body); response.StatusCode != 200 {
+			t.Errorf("%s: %s", response.Status, body)
+		}
+	})
+	t.Run("an address in use is known at once and named", func(t *testing.T) {
+		if _, err := Listen(ctx, server.Address(), http.NotFoundHandler()); err == nil {
+			t.Error("took an address twice")
+		}
+	})
+	t.Run("ends without an error when it is told to", func(t *testing.T) {
+		cancel()
+		if err := group.Wait(); err != nil {
+			t.Error(err)
+		}
+		if _, err := http.Get("http://" + server.Address()); err == nil {
+			t.Error("still answers")
+		}
+	})
+	t.Run("a listener that breaks is an error", func(t *testing.T) {
+		broken, err := Listen(t.Context(), "127.0.0.1:0", http.NotFoundHandler())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := broken.listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := broken.Serve(t.Context()); err == nil || errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("error is %v", err)
+		}
+	})
+}

@@ -1,0 +1,76 @@
+// Package telemetry is how a program tells what it does: log lines, traces and health, none of which ever carries a
+// row's value. It holds no metrics, and knows nothing of what is traced.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+	"golang.org/x/time/rate"
+)
+
+// flushTimeout bounds Close: a collector that hangs must not keep a program from ending.
+const flushTimeout = 5 * time.Second
+
+// Telemetry is what Start set up. Close it when the program ends.
+type Telemetry struct {
+	// Log writes to standard error: a line of JSON per event, or readable text on a terminal.
+	Log *slog.Logger
+
+	provider *sdktrace.TracerProvider // nil while traces are off
+	flush    time.Duration
+}
+
+// Start sets up logs and traces for one program, and makes them the process's own (slog.Default, otel.Tracer,
+// otel.GetTextMapPropagator). The OTEL_* variables are honoured, each also as …_FILE; without an endpoint, or with
+// OTEL_SDK_DISABLED=true, traces are off: they cost nothing and nothing is connected to. A collector that is slow or
+// not there loses spans and never holds up the caller. The error lists every variable that is wrong.
+func Start(ctx context.Context, program, version string) (*Telemetry, error) {
+	t := &Telemetry{Log: NewLogger(os.Stderr).With("program", program), flush: flushTimeout}
+	slog.SetDefault(t.Log)
+	opts, err := readEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	otel.SetTextMapPropagator(opts.propagator)
+	otel.SetErrorHandler(t.exportErrors())
+	if opts.exporter == exportNone {
+		otel.SetTracerProvider(noop.NewTracerProvider())
+		return t, nil
+	}
+	if t.provider, err = newProvider(ctx, opts, program, version); err != nil {
+		return nil, fmt.Errorf("set up traces: %w", err)
+	}
+	otel.SetTracerProvider(t.provider)
+	return t, nil
+}
+
+// exportErrors logs what the SDK could not do at most once a minute: an outage of the collector is one event, not one
+// per batch.
+func (t *Telemetry) exportErrors() otel.ErrorHandler {
+	sometimes := rate.Sometimes{First: 1, Interval: time.Minute}
+	return otel.ErrorHandlerFunc(func(err error) {
+		sometimes.Do(func() { t.Log.Warn("traces are not exported", "err", err) })
+	})
+}
+
+// Close sends the spans that are still held, for at most five seconds, also when ctx is cancelled already. Its error is
+// no reason for a program to fail.
+func (t *Telemetry) Close(ctx context.Context) error {
+	if t.provider == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.flush)
+	defer cancel()
+	if err := t.provider.Shutdown(ctx); err != nil {
+		return errors.New("flush traces: " + Redact(err))
+	}
+	return nil
+}
