@@ -1,0 +1,176 @@
+// Package plan splits a population into shards: it cuts the users' keyspace into a grid of cells, weighs them by all the rows that
+// hang off their users, joins them to shards of even weight for each wave, and adds the shards of rows that belong to no user.
+// It only reads; what it returns is committed by the ledger, and is never derived twice.
+package plan
+
+import (
+	"context"
+	"fmt"
+
+	"rehome/pkg/checksum"
+	"rehome/pkg/keyspace"
+	"rehome/pkg/mapping"
+	"rehome/pkg/shard"
+)
+
+// A Source answers the planner's questions from one snapshot of the legacy database.
+type Source interface {
+	// EachUser streams the keys of all users in the legacy database's own order, each with the wave whose condition is the
+	// first to match: its position in waves, or len(waves) where none does.
+	EachUser(ctx context.Context, waves []string, yield func(key keyspace.Key, wave int) error) error
+	// EachUnit streams the keys of the slice's units in the legacy database's own order.
+	EachUnit(ctx context.Context, s shard.Slice, yield func(keyspace.Key) error) error
+	// Weigh counts the entry's rows in each of the ranges of the users' key.
+	Weigh(ctx context.Context, p *mapping.RowPlan, ranges []keyspace.Range) ([]int64, error)
+	// Total counts all rows of the entry's row source.
+	Total(ctx context.Context, p *mapping.RowPlan) (int64, error)
+}
+
+// A Cell is one cell of the grid with the users that were in it when the plan was made.
+type Cell struct {
+	keyspace.Cell
+	ByWave []int64 // users by the wave that takes them
+	Hashes []int64 // checksum.Key of each user's canonical key, in key order
+}
+
+// A Plan is what a run is going to do.
+type Plan struct {
+	Users  int64
+	Waves  []int64 // planned users of each wave
+	Rows   []int64 // planned rows of each entry's row source
+	Cells  []Cell
+	Shards []shard.Shard
+}
+
+// RestWave returns the number of the wave that follows the mapping's own: late users, rows of no user, tables with a key of their own.
+func RestWave(m *mapping.Compiled) int { return len(m.File.Waves) }
+
+// Make plans the run of a migration.
+func Make(ctx context.Context, m *mapping.Compiled, src Source, id shard.ID) (*Plan, error) {
+	p := &planner{mapping: m, src: src, id: id, weight: int64(m.File.Users.ShardRows)}
+	if p.weight <= 0 {
+		p.weight = mapping.DefaultShardRows
+	}
+	steps := []func(context.Context) error{p.totals, p.grid, p.weigh, p.refine, p.waves, p.tail, p.rest}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("plan migration %s: %w", id.Migration, err)
+		}
+	}
+	return &p.plan, nil
+}
+
+type planner struct {
+	mapping *mapping.Compiled
+	src     Source
+	id      shard.ID
+	weight  int64 // of a shard, in rows
+	plan    Plan
+}
+
+// totals counts the rows of each row source.
+func (p *planner) totals(ctx context.Context) error {
+	for _, plan := range p.mapping.Plans {
+		n, err := p.src.Total(ctx, plan)
+		if err != nil {
+			return fmt.Errorf("count %s: %w", plan.Source, err)
+		}
+		p.plan.Rows = append(p.plan.Rows, n)
+	}
+	return nil
+}
+
+// cellUsers estimates how many users make a quarter of a shard.
+func (p *planner) cellUsers() int {
+	var users, rows int64
+	for i, plan := range p.mapping.Plans {
+		if plan.OfUsers() {
+			rows += p.plan.Rows[i]
+			if plan.User == p.mapping.Keys.Key && plan.From == p.mapping.Keys.From {
+				users = p.plan.Rows[i]
+			}
+		}
+	}
+	if users == 0 || rows == 0 {
+		return int(max(1, p.weight/4))
+	}
+	return int(max(1, p.weight*users/rows/4))
+}
+
+// grid cuts the keyspace every so many users, in one scan of the key.
+func (p *planner) grid(ctx context.Context) error {
+	var conditions []string
+	for _, wave := range p.mapping.File.Waves {
+		if wave.Where != nil {
+			conditions = append(conditions, wave.Where.SQL)
+		}
+	}
+	every, last := p.cellUsers(), keyspace.Key(nil)
+	p.plan.Waves = make([]int64, len(p.mapping.File.Waves))
+	cell := p.newCell(nil)
+	err := p.src.EachUser(ctx, conditions, func(key keyspace.Key, wave int) error {
+		if len(cell.Hashes) == every {
+			cell.Through = last
+			p.plan.Cells = append(p.plan.Cells, cell)
+			cell = p.newCell(last)
+		}
+		cell.Hashes = append(cell.Hashes, checksum.Key(key.Canonical()))
+		cell.ByWave[wave]++
+		cell.Users++
+		p.plan.Waves[wave]++
+		p.plan.Users++
+		last = key
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the users' keys: %w", err)
+	}
+	if cell.Users > 0 {
+		cell.Through = last
+		p.plan.Cells = append(p.plan.Cells, cell)
+		cell = p.newCell(last)
+	}
+	p.plan.Cells = append(p.plan.Cells, cell) // the tail, beyond the last planned key
+	return keyspace.CheckChain(p.ranges())
+}
+
+func (p *planner) newCell(after keyspace.Key) Cell {
+	return Cell{Cell: keyspace.Cell{Range: keyspace.Range{After: after}}, ByWave: make([]int64, len(p.mapping.File.Waves))}
+}
+
+func (p *planner) ranges() []keyspace.Range {
+	ranges := make([]keyspace.Range, len(p.plan.Cells))
+	for i := range p.plan.Cells {
+		ranges[i] = p.plan.Cells[i].Range
+	}
+	return ranges
+}
+
+// weigh counts the rows of every entry of users in each cell.
+func (p *planner) weigh(ctx context.Context) error {
+	weights, err := p.weights(ctx, p.ranges())
+	if err != nil {
+		return err
+	}
+	for i := range weights {
+		p.plan.Cells[i].Weight = weights[i]
+	}
+	return nil
+}
+
+func (p *planner) weights(ctx context.Context, ranges []keyspace.Range) ([]int64, error) {
+	sums := make([]int64, len(ranges))
+	for _, plan := range p.mapping.Plans {
+		if !plan.OfUsers() {
+			continue
+		}
+		counts, err := p.src.Weigh(ctx, plan, ranges)
+		if err != nil {
+			return nil, fmt.Errorf("weigh %s: %w", plan.Source, err)
+		}
+		for i, n := range counts {
+			sums[i] += n
+		}
+	}
+	return sums, nil
+}
