@@ -1,0 +1,160 @@
+package value_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rehome/pkg/value"
+)
+
+// legacy types that the tables name shortly.
+var (
+	tinyint   = value.LegacyType{Name: "TINYINT"}
+	integer   = value.LegacyType{Name: "INT"}
+	bigint    = value.LegacyType{Name: "BIGINT"}
+	unsigned  = value.LegacyType{Name: "BIGINT", Unsigned: true}
+	year      = value.LegacyType{Name: "YEAR", Unsigned: true}
+	bit       = value.LegacyType{Name: "BIT"}
+	decimals  = value.LegacyType{Name: "DECIMAL"}
+	float     = value.LegacyType{Name: "FLOAT"}
+	double    = value.LegacyType{Name: "DOUBLE"}
+	varchar   = value.LegacyType{Name: "VARCHAR"}
+	enum      = value.LegacyType{Name: "ENUM"}
+	set       = value.LegacyType{Name: "SET"}
+	varbinary = value.LegacyType{Name: "VARBINARY", Binary: true}
+	blob      = value.LegacyType{Name: "BLOB", Binary: true}
+	date      = value.LegacyType{Name: "DATE"}
+	datetime  = value.LegacyType{Name: "DATETIME"}
+	timestamp = value.LegacyType{Name: "TIMESTAMP"}
+	clock     = value.LegacyType{Name: "TIME"}
+	document  = value.LegacyType{Name: "JSON"}
+)
+
+// A sample is legacy values of one type, and how PostgreSQL writes those whose text differs.
+type sample struct {
+	from  value.LegacyType
+	texts []string
+	says  map[string]string
+}
+
+var samples = []struct {
+	sqlType string
+	of      []sample
+}{
+	{"boolean", []sample{{tinyint, []string{"0", "1"}, nil}, {bit, []string{"\x00", "\x01"}, map[string]string{"\x00": "0", "\x01": "1"}}}},
+	{"smallint", []sample{{integer, []string{"0", "-32768", "32767", "007"}, nil}, {year, []string{"1901", "2155", "0000"}, nil}}},
+	{"integer", []sample{
+		{integer, []string{"0", "-1", "-2147483648", "2147483647"}, nil},
+		{decimals, []string{"5.00", "-0", "12e0"}, map[string]string{"5.00": "5", "12e0": "12"}},
+		{bit, []string{"\x01\x02", "\x00\x00\x00\x07"}, map[string]string{"\x01\x02": "258", "\x00\x00\x00\x07": "7"}},
+	}},
+	{"bigint", []sample{{bigint, []string{"-9223372036854775808", "9223372036854775807", "0"}, nil}, {unsigned, []string{"9223372036854775807"}, nil},
+		{double, []string{"1e18", "-4"}, map[string]string{"1e18": "1000000000000000000"}}}},
+	{"real", []sample{{float, []string{"0", "-0", "0.1", "1234567.75", "3.40282e38", "1e-45"}, nil}, {integer, []string{"16777216", "-3"}, nil},
+		{double, []string{"0.5", "-1024"}, nil}, {decimals, []string{"0.1", "123456", "-1.50"}, nil}}},
+	{"double precision", []sample{
+		{double, []string{"0", "-0", "0.1", "1.7976931348623157e308", "5e-324", "123456789.123456789"}, nil},
+		{float, []string{"0.1", "1234567.75"}, map[string]string{"0.1": "0.10000000149011612"}},
+		{unsigned, []string{"9007199254740992", "18446744073709549568"}, nil}, {decimals, []string{"0.1", "-12.50", "123456789012345"}, nil},
+	}},
+	{"numeric", []sample{
+		{decimals, []string{"0", "0.00", "-0.00", "1", "-1", "10000", "9999", "0.0001", "0.00001", "1.10", "12345678901234567890.123456789",
+			"-99999999999999999999999999999999999.999999999999999999999999999999"}, nil},
+		{unsigned, []string{"18446744073709551615", "00042"}, nil}, {double, []string{"1e20", "1.5e-7", "-2.50"}, nil}, {float, []string{"0.1"}, nil},
+	}},
+	{"numeric(10,2)", []sample{{decimals, []string{"0", "1", "1.1", "1.10", "1.100", "-12345678.99", "99999999.99", "0.01"}, nil}, {bigint, []string{"5"}, nil}}},
+	{"numeric(65,30)", []sample{{decimals, []string{"12345678901234567890123456789012345.123456789012345678901234567890"}, nil}}},
+	{"numeric(3,-2)", []sample{{decimals, []string{"12300", "-99900", "0", "100.00"}, nil}}},
+	{"numeric(2,5)", []sample{{decimals, []string{"0.00012", "-0.00099", "0"}, nil}}},
+	{"text", []sample{{varchar, []string{"", "a", "naïve 😀", "  blank  ", "\x01\u007f"}, nil}, {integer, []string{"-5"}, nil}, {decimals, []string{"1.10"}, nil},
+		{datetime, []string{"0000-00-00 00:00:00", "2020-00-15 01:02:03"}, nil}, {clock, []string{"-838:59:59"}, nil},
+		{set, []string{"", "b,a"}, nil}, {enum, []string{"", "x"}, nil}, {document, []string{`{"b":1, "a": "\u0000"}`}, nil}, {year, []string{"1999"}, nil}}},
+	{"citext", []sample{{varchar, []string{"", "MiXed Ü"}, nil}}},
+	{"varchar(5)", []sample{{varchar, []string{"", "12345", "äöüß€", "ab   "}, nil}}},
+	{"varchar", []sample{{varchar, []string{"any length at all"}, nil}}},
+	{"char(5)", []sample{{varchar, []string{"", "a", "äöüß€", "ab   ", "ab       ", " x"}, nil}}},
+	{"date", []sample{{date, []string{"2000-01-01", "1970-01-01", "0001-01-01", "9999-12-31", "0009-12-04", "2000-02-29", "1900-02-28", "1999-12-31"}, nil}}},
+	{"time", []sample{{clock, []string{"00:00:00", "23:59:59", "12:34:56.789", "23:59:59.999999", "24:00:00"}, nil}}},
+	{"time(3)", []sample{{clock, []string{"12:34:56.789000", "01:00:00"}, nil}}},
+	{"timestamp", []sample{{datetime, []string{"2000-01-01 00:00:00", "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999", "1582-10-10 01:02:03", "1999-12-31 23:59:59.5",
+		"0009-12-04 00:00:00"}, nil}}},
+	{"timestamp(0)", []sample{{datetime, []string{"2012-06-30 23:59:59", "2012-06-30 23:59:59.000000"}, nil}}},
+	{"timestamptz", []sample{{timestamp, []string{"1970-01-01 00:00:01", "2038-01-19 03:14:07.123456"}, nil}, {datetime, []string{"1000-01-01 00:00:00"}, nil}}},
+	{"timestamptz(2)", []sample{{timestamp, []string{"1970-01-01 00:00:01.120000"}, nil}}},
+	{"uuid", []sample{{varchar, []string{"2290c634-b71f-5ad5-82dc-8667044d17d8", "2290C634B71F5AD582DC8667044D17D8"}, nil},
+		{varbinary, []string{"0123456789abcdef"}, map[string]string{"0123456789abcdef": "30313233343536373839616263646566"}}}},
+	{"bytea", []sample{{blob, []string{"", "\x00\xff"}, map[string]string{"\x00\xff": `\x00ff`}}, {bit, []string{"\x05"}, nil}}},
+	{"json", []sample{{document, []string{`{"b":1,"a":[ ]}`, ` null `, `"\u0000"`, `"\ud800"`, `-0.0e+5`, `{"a":1,"a":2}`}, nil}}},
+	{"mood", []sample{{enum, []string{"sad", "über"}, nil}, {varchar, []string{"ok"}, nil}}},
+}
+
+func TestWhatIsAppendedIsWhatPostgreSQLSends(t *testing.T) {
+	s := connect(t)
+	for _, target := range samples {
+		t.Run(target.sqlType, func(t *testing.T) {
+			to := s.table(target.sqlType)
+			var bodies [][]byte
+			var texts []string
+			for _, sample := range target.of {
+				p := compile(t, sample.from, to, value.Rules{})
+				for _, text := range sample.texts {
+					out, null, hit, fault := p.Append([]byte{}, value.Cell(text))
+					if null || hit != 0 || fault != "" {
+						t.Errorf("%s %q: null %v, hit %b, fault %q", sample.from.Name, text, null, hit, fault)
+						continue
+					}
+					if other, ok := sample.says[text]; ok {
+						text = other
+					}
+					bodies, texts = append(bodies, out), append(texts, text)
+				}
+			}
+			if diff := cmp.Diff(bodies, s.stored(bodies)); diff != "" {
+				t.Errorf("stored otherwise (-appended +stored):\n%s", diff)
+			}
+			if diff := cmp.Diff(bodies, s.reads(target.sqlType, texts)); diff != "" {
+				t.Errorf("read otherwise by the server (-appended +server) %q:\n%s", texts, diff)
+			}
+		})
+	}
+}
+
+func TestLocalTimesBecomeTheInstantsThatShowThem(t *testing.T) {
+	s := connect(t)
+	to := s.table("timestamptz")
+	for _, x := range []struct{ name, zone, in, want string }{
+		{"in winter", "Europe/Berlin", "2021-01-15 12:00:00", "2021-01-15 11:00:00"},
+		{"in summer", "Europe/Berlin", "2021-07-15 12:00:00", "2021-07-15 10:00:00"},
+		{"shown twice is the first", "Europe/Berlin", "2021-10-31 02:30:00", "2021-10-31 00:30:00"},
+		{"before the clocks go back", "America/New_York", "2021-11-07 00:59:59", "2021-11-07 04:59:59"},
+		{"half an hour", "Australia/Lord_Howe", "2021-04-04 01:45:00", "2021-04-03 14:45:00"},
+		{"behind a skipped day", "Pacific/Apia", "2011-12-31 00:00:00", "2011-12-30 10:00:00"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			p := compile(t, datetime, to, value.Rules{Zone: zone(t, x.zone)})
+			got, _, _, fault := p.Append([]byte{}, value.Cell(x.in))
+			if want := s.reads("timestamptz", []string{x.want})[0]; fault != "" || !cmp.Equal(got, want) {
+				t.Errorf("%s %s: %x, fault %q, want %x", x.in, x.zone, got, fault, want)
+			}
+		})
+	}
+	t.Run("skipped is a fault", func(t *testing.T) {
+		for in, in2 := range map[string]string{"2021-03-28 02:30:00": "Europe/Berlin", "2011-12-30 12:00:00": "Pacific/Apia", "2021-03-28 02:00:00.000001": "Europe/Berlin"} {
+			p := compile(t, datetime, to, value.Rules{Zone: zone(t, in2)})
+			if got := outcome(p, value.Cell(in)); got != "fault dst_gap" {
+				t.Errorf("%s %s: %s", in, in2, got)
+			}
+		}
+	})
+}
+
+func zone(t testing.TB, name string) *time.Location {
+	t.Helper()
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loc
+}
