@@ -1,0 +1,144 @@
+// Package report turns what the ledger holds into one verdict, with all the sums that lead to it, and renders it. It asks no
+// database: the same facts give the same verdict whoever computes it, at any time.
+package report
+
+import (
+	"time"
+
+	"rehome/pkg/checksum"
+)
+
+// The verdicts.
+const (
+	Clean      = "clean"      // all of it arrived, was verified, and every sum holds
+	Unclean    = "unclean"    // the run is over, and something is left to do or to explain
+	Incomplete = "incomplete" // the run is not over
+)
+
+// A Report is the contract with scripts: its JSON form is described in the documentation and only grows.
+type Report struct {
+	Migration   string       `json:"migration"`
+	Run         string       `json:"run"`
+	Rehome      string       `json:"rehome"`
+	Mapping     []string     `json:"mapping"`
+	Verdict     string       `json:"verdict"`
+	Reasons     []string     `json:"reasons"`
+	Consistency string       `json:"consistency"`
+	Accepted    string       `json:"accept_unproved,omitempty"`
+	Users       Users        `json:"users"`
+	Shards      Shards       `json:"shards"`
+	Waves       []Wave       `json:"waves"`
+	Tables      []Table      `json:"tables"`
+	Legacy      []Legacy     `json:"legacy"`
+	Rules       []Rule       `json:"rules"`
+	Causes      []Cause      `json:"causes"`
+	Constraints []Constraint `json:"constraints"`
+	Sequences   []Sequence   `json:"sequences"`
+	StartedAt   time.Time    `json:"started_at"`
+	FinishedAt  *time.Time   `json:"finished_at"`
+	Seconds     float64      `json:"seconds"`
+	RowsPerSec  int64        `json:"rows_per_second"`
+
+	exit int
+}
+
+// Users are the sums of the population: Planned + Appeared = Migrated + Merged + Quarantined + LeftOut + Vanished + Pending.
+type Users struct {
+	Planned     int64 `json:"planned"`
+	Appeared    int64 `json:"appeared"`
+	Migrated    int64 `json:"migrated"`
+	Merged      int64 `json:"merged"`
+	Quarantined int64 `json:"quarantined"`
+	LeftOut     int64 `json:"left_out"`
+	Vanished    int64 `json:"vanished"`
+	Pending     int64 `json:"pending"`
+}
+
+// Unexplained returns how many users ended nowhere; below zero, how many ended more than once.
+func (u Users) Unexplained() int64 {
+	return u.Planned + u.Appeared - u.Migrated - u.Merged - u.Quarantined - u.LeftOut - u.Vanished - u.Pending
+}
+
+// Shards counts shards by how they ended. Those that were split count by their parts.
+type Shards struct {
+	Planned   int64 `json:"planned"`
+	Done      int64 `json:"done"`
+	Dead      int64 `json:"dead"`
+	Discarded int64 `json:"discarded"`
+	Pending   int64 `json:"pending"`
+}
+
+// A Wave is one cohort.
+type Wave struct {
+	Name  string    `json:"name"`
+	Users WaveUsers `json:"users"`
+	Gate  string    `json:"gate"` // passed, closed or open
+}
+
+// WaveUsers counts the users of a wave.
+type WaveUsers struct {
+	Planned  int64 `json:"planned"`
+	Migrated int64 `json:"migrated"`
+}
+
+// A Table is one entry of the mapping with its sums: Source = Read = Written + Gathered + SetAside + Waiting + LeftOut.
+type Table struct {
+	Into        string       `json:"into"`
+	From        string       `json:"from"`
+	Planned     int64        `json:"planned_rows"`
+	Source      int64        `json:"source_rows"`
+	Closing     int64        `json:"closing_rows"`
+	Read        int64        `json:"read"`
+	Written     int64        `json:"written"`
+	Gathered    int64        `json:"gathered"`
+	SetAside    int64        `json:"set_aside"`
+	Waiting     int64        `json:"waiting"`
+	LeftOut     int64        `json:"left_out"`
+	Changed     int64        `json:"changed_by_rule"`
+	Unexplained int64        `json:"unexplained"`
+	Expected    checksum.Sum `json:"expected_checksum"`
+	Stored      checksum.Sum `json:"stored_checksum"`
+}
+
+// Legacy is what became of the rows of a legacy table as a whole, over all entries that use it.
+type Legacy struct {
+	Table       string `json:"table"`
+	Rows        int64  `json:"rows"`
+	Used        int64  `json:"used"`
+	LeftOut     int64  `json:"left_out"`
+	Unexplained int64  `json:"unexplained"`
+}
+
+// A Rule counts the rows in which a declared rule changed a column.
+type Rule struct {
+	Table  string `json:"table"`
+	Column string `json:"column"`
+	Rule   string `json:"rule"`
+	Rows   int64  `json:"rows"`
+}
+
+// A Cause counts what one cause kept out. A sample key that is neither a number nor a UUID is a keyed hash.
+type Cause struct {
+	Cause      string   `json:"cause"`
+	Users      int64    `json:"users"`
+	Rows       int64    `json:"rows"`
+	SampleKeys []string `json:"sample_keys"`
+}
+
+// A Constraint is one constraint or unique index of a fed table.
+type Constraint struct {
+	Name       string `json:"name"`
+	Table      string `json:"table"`
+	State      string `json:"state"` // valid, violated or off
+	Violations int64  `json:"violations"`
+}
+
+// A Sequence is one sequence that a fed table owns.
+type Sequence struct {
+	Name  string `json:"name"`
+	State string `json:"state"` // ok or behind
+}
+
+// Exit returns the exit status that the verdict promises: 0 clean, 3 the target is not what it should be, 4 something was kept out
+// or is not proved, 7 the run is not over.
+func (r *Report) Exit() int { return r.exit }
