@@ -1,0 +1,126 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/shard"
+)
+
+// Detach takes the parts off in the caller's transaction, so that the ledger's record of them commits with it: foreign keys first,
+// since they lean on indexes. What else leans on a part makes it fail; nothing is ever dropped with it.
+func Detach(ctx context.Context, tx pgx.Tx, parts []Part) error {
+	for _, foreign := range []bool{true, false} {
+		for i := range parts {
+			p := &parts[i]
+			if (p.Kind == ForeignKey) != foreign {
+				continue
+			}
+			drop := `DROP INDEX ` + p.index()
+			if p.Constraint {
+				drop = `ALTER TABLE ` + p.table() + ` DROP CONSTRAINT ` + quote(p.Name)
+			}
+			if _, err := tx.Exec(ctx, drop); err != nil {
+				return classify(err, "take "+p.Name+" off "+p.Table, p.Table)
+			}
+		}
+	}
+	return nil
+}
+
+// Attach puts a part back as it was and proves it over all rows; one that is there already, whole or half, is finished. Data that the
+// part refuses is a Data failure, another object of the same name a Schema failure. The connection must not be in a transaction.
+// Foreign keys come last: they need the indexes that they refer to.
+func Attach(ctx context.Context, conn *pgx.Conn, p Part) error {
+	what := "put " + p.Name + " back on " + p.Table
+	definition, valid, err := present(ctx, conn, &p)
+	if err != nil {
+		return classify(err, what, p.Table)
+	}
+	if definition != "" && bare(definition) != bare(p.Definition) {
+		return shard.Failf(shard.Schema, "%s: it holds another one of that name; rename or drop that, then run finish", what)
+	}
+	if definition == "" {
+		if err := add(ctx, conn, &p); err != nil {
+			return classify(err, what, p.Table)
+		}
+	}
+	if p.Kind != ForeignKey || valid || !p.Whole || p.AtOnce {
+		return nil
+	}
+	_, err = conn.Exec(ctx, `ALTER TABLE `+p.table()+` VALIDATE CONSTRAINT `+quote(p.Name))
+	return classify(err, "validate "+p.Name+" of "+p.Table, p.Table)
+}
+
+const notValid = " NOT VALID"
+
+func bare(definition string) string { return strings.TrimSuffix(definition, notValid) }
+
+// present returns the definition of what stands in the part's place, empty for nothing.
+func present(ctx context.Context, conn *pgx.Conn, p *Part) (definition string, valid bool, err error) {
+	const foreign = `
+		SELECT pg_get_constraintdef(con.oid), con.convalidated FROM pg_constraint AS con
+		JOIN pg_class AS c ON c.oid = con.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		WHERE n.nspname || '.' || c.relname = $1 AND con.conname = $2`
+	const index = `
+		SELECT coalesce(pg_get_indexdef(i.indexrelid), 'not an index'), coalesce(i.indisvalid, false)
+		FROM pg_class AS ic JOIN pg_namespace AS n ON n.oid = ic.relnamespace
+		LEFT JOIN pg_index AS i ON i.indexrelid = ic.oid
+		WHERE n.nspname = $1 AND ic.relname = $2`
+	query, owner := index, p.Schema
+	if p.Kind == ForeignKey {
+		query, owner = foreign, p.Table
+	}
+	err = conn.QueryRow(ctx, query, owner, p.Name).Scan(&definition, &valid)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", false, nil
+	}
+	return definition, valid, err
+}
+
+// add makes the part in one transaction, so that a crash leaves all of it or nothing. A foreign key is proved by a statement of its
+// own, which lets others write meanwhile.
+func add(ctx context.Context, conn *pgx.Conn, p *Part) error {
+	statements := []string{}
+	switch {
+	case p.Kind == ForeignKey:
+		definition := p.Definition
+		if !p.AtOnce {
+			definition = bare(definition) + notValid
+		}
+		statements = append(statements, fmt.Sprintf(`ALTER TABLE %s ADD CONSTRAINT %s %s`, p.table(), quote(p.Name), definition))
+	default:
+		statements = append(statements, p.Definition)
+		if p.Constraint {
+			// By way of its index: the constraint's own definition leaves out storage parameters.
+			statements = append(statements, fmt.Sprintf(`ALTER TABLE %s ADD CONSTRAINT %s UNIQUE USING INDEX %[2]s %s`,
+				p.table(), quote(p.Name), p.Attributes))
+		}
+	}
+	statements = append(statements, p.After...)
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := roomy(ctx, tx, p.Tablespace); err != nil {
+			return err
+		}
+		for _, s := range statements {
+			if _, err := tx.Exec(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// roomy gives index builds of this transaction memory and processes, at least what the server's settings give.
+func roomy(ctx context.Context, tx pgx.Tx, tablespace string) error {
+	const query = `
+		SELECT set_config('default_tablespace', $1, true),
+			set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting('maintenance_work_mem')) / 1024, 262144) || 'kB', true),
+			set_config('max_parallel_maintenance_workers', greatest(current_setting('max_parallel_maintenance_workers')::int, 4)::text, true)`
+	_, err := tx.Exec(ctx, query, tablespace)
+	return err
+}

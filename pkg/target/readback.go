@@ -1,0 +1,124 @@
+package target
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"rehome/pkg/shard"
+)
+
+// batch bounds how many keys one statement looks up.
+const batch = 4096
+
+// oidTID is the type tid, in which the address of a page is passed.
+const oidTID = 27
+
+// ReadBack reads the window's rows as they are stored and passes each in binary tuple form, without order, exactly once, to yield,
+// which must not keep it nor use the connection. Rows that cannot be found by their key make it return having passed fewer.
+func (t *Tx) ReadBack(ctx context.Context, w *shard.Window, yield func(tuple []byte) error) error {
+	if len(w.Rows) == 0 {
+		return nil
+	}
+	s, err := t.shape(ctx, w.Entry)
+	if err != nil {
+		return err
+	}
+	clear(t.absent)
+	for i := range w.Rows {
+		t.absent[string(w.Rows[i].TargetKey)] = struct{}{}
+	}
+	reader := &reader{shape: s, absent: t.absent, yield: yield}
+	m, marked := t.marks[w]
+	delete(t.marks, w)
+	if marked && s.paged {
+		if err := t.readPages(ctx, reader, m.block, w.Rows[0].TargetKey); err != nil {
+			return err
+		}
+	}
+	return t.readKeys(ctx, reader)
+}
+
+// readPages reads the rows from the given page on that the window's own (sub)transaction has written: a savepoint has an xid of its
+// own, so the first row tells which.
+func (t *Tx) readPages(ctx context.Context, r *reader, from uint32, first []byte) error {
+	query := `SELECT ` + r.list() + ` FROM ` + r.quoted() + ` AS p WHERE p.ctid >= $` + fmt.Sprint(len(r.keys)+1) +
+		` AND p.xmin = (SELECT t.xmin FROM ` + r.quoted() + ` AS t WHERE ` + r.meets("$") + `)`
+	var params [][]byte
+	var types []uint32
+	for _, k := range r.keys {
+		field, rest, err := cutField(first)
+		if err != nil {
+			return fmt.Errorf("read back %s: %w", r.full(), err)
+		}
+		params, types, first = append(params, field[lengthWord:]), append(types, k.Type), rest
+	}
+	tid := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32(nil, from), 0)
+	return r.stream(ctx, t.conn.PgConn(), query, append(params, tid), append(types, oidTID))
+}
+
+// readKeys reads the rows that are still absent by their key: those that went into free space of older pages, and those that an
+// AFTER trigger has written anew. OFFSET 0 keeps the planner at one index look-up for each key.
+func (t *Tx) readKeys(ctx context.Context, r *reader) error {
+	query := `SELECT r.* FROM ` + r.unnested() + ` CROSS JOIN LATERAL (SELECT ` + r.list() +
+		` FROM ` + r.quoted() + ` AS t WHERE ` + r.meets("k.k") + ` OFFSET 0) AS r`
+	missing := make([][]byte, 0, len(r.absent))
+	for key := range r.absent {
+		missing = append(missing, []byte(key))
+	}
+	for len(missing) > 0 {
+		some := missing[:min(batch, len(missing))]
+		missing = missing[len(some):]
+		params, types, err := r.arrays(some)
+		if err != nil {
+			return err
+		}
+		if err := r.stream(ctx, t.conn.PgConn(), query, params, types); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A reader passes on each row of a window once.
+type reader struct {
+	*shape
+	absent     map[string]struct{}
+	key, tuple []byte
+	yield      func(tuple []byte) error
+}
+
+// stream passes on the rows of a query whose keys are absent. Others were passed on before, or belong to a window before this one
+// that shares its first page.
+func (r *reader) stream(ctx context.Context, conn *pgconn.PgConn, query string, params [][]byte, types []uint32) error {
+	return stream(ctx, conn, query, params, types, "read back "+r.full(), r.full(), func(values [][]byte) error {
+		r.key = r.key[:0]
+		for _, at := range r.at {
+			r.key = appendField(r.key, values[at])
+		}
+		if _, ok := r.absent[string(r.key)]; !ok {
+			return nil
+		}
+		delete(r.absent, string(r.key))
+		r.tuple = appendTuple(r.tuple[:0], values)
+		return r.yield(r.tuple)
+	})
+}
+
+// stream runs a query with binary parameters and passes each row's binary values, valid until the next one, to each. An error of each
+// ends it and is returned as it is.
+func stream(ctx context.Context, conn *pgconn.PgConn, query string, params [][]byte, types []uint32, what, table string,
+	each func(values [][]byte) error) error {
+	binaryForm := []int16{1}
+	result := conn.ExecParams(ctx, query, params, types, binaryForm, binaryForm)
+	for result.NextRow() {
+		if err := each(result.Values()); err != nil {
+			result.Close()
+			return err
+		}
+	}
+	_, err := result.Close()
+	return classify(err, what, table)
+}

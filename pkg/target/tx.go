@@ -1,0 +1,93 @@
+package target
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/mapping"
+	"rehome/pkg/shard"
+)
+
+// A Tx is the data's side of one transaction: it copies windows, reads them back and undoes parts. It belongs to one goroutine.
+type Tx struct {
+	conn   *pgx.Conn
+	depth  int
+	shapes map[*mapping.RowPlan]*shape
+	marks  map[*shard.Window]mark
+	absent map[string]struct{} // keys of the window being read back that have not been met; kept for its memory
+}
+
+// A mark is where a window's rows begin, as far as its COPY extended the table.
+type mark struct {
+	block uint32
+	depth int // of savepoints when it was set
+}
+
+// NewTx returns a Tx on a connection (pgx.Tx has it as Conn) that is in a transaction. Committing is the caller's business, and
+// nothing else may use the connection while a method runs.
+func NewTx(conn *pgx.Conn) *Tx {
+	return &Tx{
+		conn:   conn,
+		shapes: map[*mapping.RowPlan]*shape{},
+		marks:  map[*shard.Window]mark{},
+		absent: map[string]struct{}{},
+	}
+}
+
+// Savepoint starts a part that can be undone; parts nest.
+func (t *Tx) Savepoint(ctx context.Context) error {
+	if err := t.run(ctx, "set a savepoint", "SAVEPOINT "+savepoint(t.depth+1)); err != nil {
+		return err
+	}
+	t.depth++
+	return nil
+}
+
+// Undo takes back all since the newest savepoint and ends it. It works after an error too.
+func (t *Tx) Undo(ctx context.Context) error {
+	if t.depth == 0 {
+		return shard.Failf(shard.Defect, "undo a part of the transaction: no savepoint is open")
+	}
+	name := savepoint(t.depth)
+	if err := t.run(ctx, "undo a part of the transaction", "ROLLBACK TO SAVEPOINT "+name+"; RELEASE SAVEPOINT "+name); err != nil {
+		return err
+	}
+	for window, m := range t.marks {
+		if m.depth >= t.depth {
+			delete(t.marks, window)
+		}
+	}
+	t.depth--
+	return nil
+}
+
+// Keep ends the newest savepoint; what was done since belongs to the part around it.
+func (t *Tx) Keep(ctx context.Context) error {
+	if t.depth == 0 {
+		return shard.Failf(shard.Defect, "keep a part of the transaction: no savepoint is open")
+	}
+	if err := t.run(ctx, "keep a part of the transaction", "RELEASE SAVEPOINT "+savepoint(t.depth)); err != nil {
+		return err
+	}
+	t.depth--
+	for window, m := range t.marks {
+		m.depth = min(m.depth, t.depth)
+		t.marks[window] = m
+	}
+	return nil
+}
+
+// Finish makes deferred constraints and triggers act now, and for the rest of the transaction at once.
+func (t *Tx) Finish(ctx context.Context) error {
+	return t.run(ctx, "check the deferred constraints", "SET CONSTRAINTS ALL IMMEDIATE")
+}
+
+func savepoint(depth int) string { return fmt.Sprintf("rehome_%d", depth) }
+
+// run uses the simple protocol, which takes several statements in one round trip and leaves nothing prepared.
+func (t *Tx) run(ctx context.Context, what, statements string) error {
+	_, err := t.conn.PgConn().Exec(ctx, statements).ReadAll()
+	return classify(err, what, "")
+}
