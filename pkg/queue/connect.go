@@ -57,7 +57,10 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if c.ackWait == 0 {
 		c.ackWait = ackWait
 	}
-	if c.nc, err = nats.Connect(o.URL, c.options(ctx, o)...); err != nil {
+	switch c.nc, err = nats.Connect(o.URL, c.options(ctx, o)...); {
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, fmt.Errorf("connect to NATS at %s: %w; check the URL's user and password, the token or the credentials file", where, err)
+	case err != nil:
 		return nil, fmt.Errorf("connect to NATS at %s: %w", where, err)
 	}
 	if err := c.accept(ctx); err != nil {
@@ -82,10 +85,10 @@ func (c *Conn) accept(ctx context.Context) error {
 		return nil
 	}
 	// A server without JetStream may stand in front of a cluster that has it.
-	if _, err := js.AccountInfo(ctx); err != nil {
-		return fmt.Errorf("JetStream is not enabled; start nats-server with -js, or let the account use it: %w", c.explain(time.Time{}, err))
-	}
-	return nil
+	return c.call(ctx, "JetStream is not enabled; start nats-server with -js, or let the account use it", func(ctx context.Context) error {
+		_, err := js.AccountInfo(ctx)
+		return err
+	})
 }
 
 // options returns those of the connection: it is never given up, and holds nothing back while it is down, where a publish would

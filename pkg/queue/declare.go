@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,27 +76,34 @@ func (c *Conn) Declare(ctx context.Context, migration string) error {
 }
 
 func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) error {
-	start := time.Now()
-	old, err := c.js.Stream(ctx, want.Name)
-	switch {
-	case err == nil:
-		have := old.CachedInfo().Config
-		want.Replicas, want.Placement = max(1, have.Replicas), have.Placement
-	case !errors.Is(err, jetstream.ErrStreamNotFound):
-		return fmt.Errorf("look up stream %s: %w", want.Name, c.explain(start, err))
-	}
-	made, err := c.js.CreateOrUpdateStream(ctx, want)
+	var made jetstream.Stream
+	err := c.call(ctx, "make stream "+want.Name, func(ctx context.Context) error {
+		old, err := c.js.Stream(ctx, want.Name)
+		switch {
+		case err == nil:
+			have := old.CachedInfo().Config
+			want.Replicas, want.Placement = max(1, have.Replicas), have.Placement
+		case !errors.Is(err, jetstream.ErrStreamNotFound):
+			return err
+		}
+		made, err = c.js.CreateOrUpdateStream(ctx, want)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("make stream %s: %w", want.Name, c.explain(start, err))
+		return err
 	}
 	return differ("stream "+want.Name, want, made.CachedInfo().Config, "Metadata", "Placement")
 }
 
 func (c *Conn) declareConsumer(ctx context.Context, stream string) error {
-	start, want := time.Now(), c.consumer()
-	made, err := c.js.CreateOrUpdateConsumer(ctx, stream, want)
+	want := c.consumer()
+	var made jetstream.Consumer
+	err := c.call(ctx, "make consumer "+workers+" of stream "+stream, func(ctx context.Context) (err error) {
+		made, err = c.js.CreateOrUpdateConsumer(ctx, stream, want)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("make consumer %s of stream %s: %w", workers, stream, c.explain(start, err))
+		return err
 	}
 	return differ("consumer "+workers+" of stream "+stream, want, made.CachedInfo().Config, "Metadata", "PauseUntil", "Replicas")
 }
@@ -107,7 +115,7 @@ func differ(what string, want, have any, skip ...string) error {
 	w, h := reflect.ValueOf(want), reflect.ValueOf(have)
 	for i := range w.NumField() {
 		name := w.Type().Field(i).Name
-		if strings.Contains(" "+strings.Join(skip, " ")+" ", " "+name+" ") || equal(w.Field(i), h.Field(i)) {
+		if slices.Contains(skip, name) || equal(w.Field(i), h.Field(i)) {
 			continue
 		}
 		faults = append(faults, fmt.Sprintf("%s is %v and has to be %v", name, h.Field(i), w.Field(i)))
@@ -132,9 +140,10 @@ func (c *Conn) Delete(ctx context.Context, migration string) error {
 		return err
 	}
 	for _, k := range []kind{tasks, receipts, dead} {
-		start, name := time.Now(), k.stream(migration)
-		if err := c.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return fmt.Errorf("delete stream %s: %w", name, c.explain(start, err))
+		name := k.stream(migration)
+		err := c.call(ctx, "delete stream "+name, func(ctx context.Context) error { return c.js.DeleteStream(ctx, name) })
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
 		}
 	}
 	return nil

@@ -78,6 +78,9 @@ func (s *Server) start(ctx context.Context, dir string) error {
 	server.SetLoggerV2(log, false, false, false)
 	s.nats = server
 	server.Start()
+	if err := log.fatal(); err != nil {
+		return err
+	}
 	wait := startWait
 	if end, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(end))

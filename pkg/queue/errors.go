@@ -17,6 +17,7 @@ type denial struct {
 }
 
 var (
+	errSilent     = fmt.Errorf("no answer within %v", answerWait)
 	errDenied     = errors.New("the NATS user lacks a right")
 	errUndeclared = errors.New("the migration's streams are not there; producer run makes them")
 )
@@ -33,6 +34,22 @@ func (c *Conn) notice(err error) {
 		c.denied.Store(&denial{err, time.Now()})
 	}
 	c.log.Error("NATS reports an error", "err", err)
+}
+
+// call makes one request and bounds its time: a ctx that ends in the morning would wait until then for an answer that was lost. The
+// error says what was attempted, and has its kind.
+func (c *Conn) call(ctx context.Context, what string, request func(context.Context) error) error {
+	start := time.Now()
+	bounded, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	err := c.explain(start, request(bounded))
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && !Denied(err) {
+		err = errSilent // and not a deadline of the caller's
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // explain gives err of a call that began at start the kind that Denied and Undeclared ask for.
@@ -59,5 +76,5 @@ func silent(err error) bool {
 // absent tells whether err says that a stream or consumer does not exist.
 func absent(err error) bool {
 	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) ||
-		errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrNoStreamResponse)
+		errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders)
 }

@@ -2,8 +2,6 @@ package queue
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -31,14 +29,17 @@ func (c *Conn) present(ctx context.Context, k kind, migration, run string) (map[
 	if err := checkRun(run); err != nil {
 		return nil, err
 	}
-	start, name := time.Now(), k.stream(migration)
+	name := k.stream(migration)
 	var info *jetstream.StreamInfo
-	stream, err := c.js.Stream(ctx, name)
-	if err == nil {
-		info, err = stream.Info(ctx, jetstream.WithSubjectFilter(k.of(migration, run)))
-	}
+	err := c.call(ctx, "list what is in stream "+name, func(ctx context.Context) error {
+		stream, err := c.js.Stream(ctx, name)
+		if err == nil {
+			info, err = stream.Info(ctx, jetstream.WithSubjectFilter(k.of(migration, run))) // all pages
+		}
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list what is in stream %s: %w", name, c.explain(start, err))
+		return nil, err
 	}
 	set := make(map[int]struct{}, len(info.State.Subjects))
 	for subject := range info.State.Subjects {
@@ -61,10 +62,13 @@ func (c *Conn) Backlog(ctx context.Context, migration string) (Backlog, error) {
 	if err := checkMigration(migration); err != nil {
 		return Backlog{}, err
 	}
-	start := time.Now()
-	consumer, err := c.js.Consumer(ctx, tasks.stream(migration), workers)
+	var consumer jetstream.Consumer
+	err := c.call(ctx, "ask for the backlog of migration "+migration, func(ctx context.Context) (err error) {
+		consumer, err = c.js.Consumer(ctx, tasks.stream(migration), workers)
+		return err
+	})
 	if err != nil {
-		return Backlog{}, fmt.Errorf("ask for the backlog of migration %s: %w", migration, c.explain(start, err))
+		return Backlog{}, err
 	}
 	info := consumer.CachedInfo()
 	return Backlog{Waiting: int(info.NumPending), Held: info.NumAckPending, Paused: info.Paused}, nil

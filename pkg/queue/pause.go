@@ -3,10 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // pauseYears is as good as for ever: the server wants an end.
@@ -27,19 +24,12 @@ func (c *Conn) setPause(ctx context.Context, migration, what string, until time.
 	if err := checkMigration(migration); err != nil {
 		return err
 	}
-	start := time.Now()
-	var answer *jetstream.ConsumerPauseResponse
-	var err error
-	if until.IsZero() {
-		answer, err = c.js.ResumeConsumer(ctx, tasks.stream(migration), workers)
-	} else {
-		answer, err = c.js.PauseConsumer(ctx, tasks.stream(migration), workers, until)
-	}
-	if err == nil && answer.Paused == until.IsZero() {
-		err = errors.New("the server took the request and did not obey")
-	}
-	if err != nil {
-		return fmt.Errorf("%s migration %s: %w", what, migration, c.explain(start, err))
-	}
-	return nil
+	return c.call(ctx, what+" migration "+migration, func(ctx context.Context) error {
+		// A time in the past is how JetStream spells resume.
+		answer, err := c.js.PauseConsumer(ctx, tasks.stream(migration), workers, until)
+		if err == nil && answer.Paused != until.After(time.Now()) {
+			err = errors.New("the server took the request and did not obey")
+		}
+		return err
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,15 +20,14 @@ func (c *Conn) PublishTask(ctx context.Context, task shard.Task) (added bool, er
 	if err != nil {
 		return false, err
 	}
-	start := time.Now()
-	_, err = c.js.PublishMsg(ctx, msg, absentOnly(task.ID)...)
+	err = c.call(ctx, "publish task of shard "+task.String(), func(ctx context.Context) error {
+		_, err := c.js.PublishMsg(ctx, msg, absentOnly(task.ID)...)
+		return err
+	})
 	if queued(err) {
 		return false, nil
 	}
-	if err != nil {
-		return false, fmt.Errorf("publish task of shard %s: %w", task.ID, c.explain(start, err))
-	}
-	return true, nil
+	return err == nil, err
 }
 
 // PublishReceipt stores the receipt in place of the shard's last one. The message carries ctx's trace. Repeating is safe.
@@ -47,11 +45,10 @@ func (c *Conn) put(ctx context.Context, k kind, id shard.ID, body any) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	if _, err := c.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(k.stream(id.Migration))); err != nil {
-		return fmt.Errorf("publish %s of shard %s: %w", k, id, c.explain(start, err))
-	}
-	return nil
+	return c.call(ctx, fmt.Sprintf("publish %s of shard %s", k, id), func(ctx context.Context) error {
+		_, err := c.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(k.stream(id.Migration)))
+		return err
+	})
 }
 
 // RemoveDead removes the shard's dead letter, of whatever generation; it is no error when there is none.
@@ -59,15 +56,13 @@ func (c *Conn) RemoveDead(ctx context.Context, id shard.ID) error {
 	if err := check(id); err != nil {
 		return fmt.Errorf("remove dead letter: %w", err)
 	}
-	start := time.Now()
-	stream, err := c.js.Stream(ctx, dead.stream(id.Migration))
-	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(dead.subject(id)))
-	}
-	if err != nil {
-		return fmt.Errorf("remove dead letter of shard %s: %w", id, c.explain(start, err))
-	}
-	return nil
+	return c.call(ctx, "remove dead letter of shard "+id.String(), func(ctx context.Context) error {
+		stream, err := c.js.Stream(ctx, dead.stream(id.Migration))
+		if err != nil {
+			return err
+		}
+		return stream.Purge(ctx, jetstream.WithPurgeSubject(dead.subject(id)))
+	})
 }
 
 // message makes the message of a shard. A body that Decode would refuse is refused here.

@@ -48,7 +48,9 @@ func (c *Conn) Receipts(ctx context.Context, migration string, take func(context
 		if fails++; fails == 1 {
 			c.log.Warn("no receipts can be had, trying again", "migration", migration, "err", err)
 		}
-		pause(ctx)
+		if !silent(err) { // which has taken its time
+			pause(ctx)
+		}
 	}
 }
 
@@ -89,19 +91,23 @@ func (r *reader) read(ctx context.Context, take func(context.Context, shard.Rece
 
 // open makes a consumer that begins behind the last message that was taken, or with the first of another stream.
 func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, error) {
-	stream, err := r.conn.js.Stream(ctx, receipts.stream(r.migration))
-	if err != nil {
-		return nil, err
-	}
-	if created := stream.CachedInfo().Created; !created.Equal(r.created) {
-		r.created, r.last = created, 0
-	}
-	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       r.last + 1,
-		AckPolicy:         jetstream.AckNonePolicy,
-		MemoryStorage:     true,
-		InactiveThreshold: readerLife,
+	var consumer jetstream.Consumer
+	err := r.conn.call(ctx, "open the stream of receipts", func(ctx context.Context) error {
+		stream, err := r.conn.js.Stream(ctx, receipts.stream(r.migration))
+		if err != nil {
+			return err
+		}
+		if created := stream.CachedInfo().Created; !created.Equal(r.created) {
+			r.created, r.last = created, 0
+		}
+		consumer, err = stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+			DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+			OptStartSeq:       r.last + 1,
+			AckPolicy:         jetstream.AckNonePolicy,
+			MemoryStorage:     true,
+			InactiveThreshold: readerLife,
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"rehome/pkg/shard"
 )
 
 const (
@@ -45,6 +43,9 @@ func (t *Tasks) Next(ctx context.Context) (*Lease, error) {
 		lease, err := t.take(ctx)
 		switch err = t.conn.explain(start, err); {
 		case err == nil && lease != nil:
+			if fails > 0 {
+				t.conn.log.Info("tasks can be had again", "migration", t.migration)
+			}
 			return lease, nil
 		case err == nil:
 			continue
@@ -57,7 +58,9 @@ func (t *Tasks) Next(ctx context.Context) (*Lease, error) {
 			t.conn.log.Warn("no tasks can be had, trying again", "migration", t.migration, "err", err)
 		}
 		t.drop()
-		pause(ctx)
+		if !silent(err) { // which has taken its time
+			pause(ctx)
+		}
 	}
 }
 
@@ -107,12 +110,11 @@ func (t *Tasks) bind(ctx context.Context) (jetstream.Consumer, error) {
 	if t.consumer != nil {
 		return t.consumer, nil
 	}
-	consumer, err := t.conn.js.Consumer(ctx, tasks.stream(t.migration), workers)
-	if err != nil {
-		return nil, err
-	}
-	t.consumer = consumer
-	return consumer, nil
+	err := t.conn.call(ctx, "look up consumer "+workers, func(ctx context.Context) (err error) {
+		t.consumer, err = t.conn.js.Consumer(ctx, tasks.stream(t.migration), workers)
+		return err
+	})
+	return t.consumer, err
 }
 
 // drop makes the next bind ask again.
@@ -131,70 +133,3 @@ func pause(ctx context.Context) {
 	case <-timer.C:
 	}
 }
-
-// A Lease is a task in our hands until it is acked or returned, or until nothing has been heard of us for the lease's time. It does
-// not keep others out, the ledger does; neither are its methods fenced: a lease that has lapsed acts on the next holder's.
-type Lease struct {
-	conn *Conn
-	msg  jetstream.Msg
-	task shard.Task
-	wait time.Duration // until it lapses
-
-	once     sync.Once
-	released chan struct{}
-}
-
-// Task returns what is to be done.
-func (l *Lease) Task() shard.Task { return l.task }
-
-// Context returns ctx with the trace that the task was published in.
-func (l *Lease) Context(ctx context.Context) context.Context { return extract(ctx, l.msg.Headers()) }
-
-// Keep keeps the lease from lapsing, until it is acked or returned or ctx is done. Where that cannot be said to the server the lease
-// may lapse, which is not an error: somebody else is given the task.
-func (l *Lease) Keep(ctx context.Context) {
-	ticker := time.NewTicker(l.wait / 3)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.released:
-			return
-		case <-ticker.C:
-			_ = l.msg.InProgress()
-		}
-	}
-}
-
-// Ack removes the task from the queue and waits for the server's word that it is gone, at most 5 seconds, even when ctx is done. After
-// an error it may be gone or not; it may be repeated, and if it is not, the task is delivered again.
-func (l *Lease) Ack(ctx context.Context) error {
-	l.release()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWait)
-	defer cancel()
-	start := time.Now()
-	if err := l.msg.DoubleAck(ctx); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
-		return fmt.Errorf("ack task of shard %s: %w", l.task.ID, l.conn.explain(start, err))
-	}
-	return nil
-}
-
-// Return gives the task back, to be delivered again after the delay, and waits until the server has it, at most 5 seconds, even when
-// ctx is done. After an error the task is delivered again when the lease lapses.
-func (l *Lease) Return(ctx context.Context, delay time.Duration) error {
-	l.release()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWait)
-	defer cancel()
-	start := time.Now()
-	err := l.msg.NakWithDelay(delay)
-	if err == nil {
-		err = l.conn.nc.FlushWithContext(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("return task of shard %s: %w", l.task.ID, l.conn.explain(start, err))
-	}
-	return nil
-}
-
-func (l *Lease) release() { l.once.Do(func() { close(l.released) }) }

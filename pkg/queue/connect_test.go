@@ -1,0 +1,154 @@
+package queue
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"golang.org/x/sync/errgroup"
+)
+
+// fakeServer greets clients as a NATS server of the version and answers their pings.
+func fakeServer(t *testing.T, version string) (url string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group errgroup.Group
+	group.Go(func() error {
+		conn, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "INFO {\"server_id\":\"x\",\"version\":%q,\"max_payload\":1048576,\"jetstream\":true,\"headers\":true}\r\n", version)
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			if lines.Text() == "PING" {
+				fmt.Fprint(conn, "PONG\r\n")
+			}
+		}
+		return nil
+	})
+	t.Cleanup(func() {
+		listener.Close()
+		_ = group.Wait()
+	})
+	return "nats://" + listener.Addr().String()
+}
+
+func TestConnectRefusesOldServers(t *testing.T) {
+	for _, version := range []string{"2.9.10", "2.12.4", "2.12.5-RC.1", "1.99.99", "two", ""} {
+		t.Run("version "+version+" is refused", func(t *testing.T) {
+			c, err := Connect(t.Context(), Options{URL: fakeServer(t, version)})
+			if err == nil {
+				c.Close()
+				t.Fatal("it is accepted")
+			}
+			if !strings.Contains(err.Error(), "2.12.5 or newer") {
+				t.Errorf("error %q does not say what is needed", err)
+			}
+		})
+	}
+	for _, version := range []string{"2.12.5", "2.12.6-beta.1", "2.15.2", "v3.0.0"} {
+		t.Run("version "+version+" is accepted", func(t *testing.T) {
+			connect(t, fakeServer(t, version), "")
+		})
+	}
+}
+
+func TestConnectErrorsShowNoSecret(t *testing.T) {
+	server := embed(t)
+	host := strings.TrimPrefix(server.URL(), "nats://")
+	for what, o := range map[string]Options{
+		"a URL that is none":                   {URL: "nats://bob:canary@host:port"},
+		"a URL with a bad escape":              {URL: "nats://bob:can%ary@" + host},
+		"a URL without a host":                 {URL: "nats://"},
+		"a server that is not there":           {URL: "nats://canary@127.0.0.1:1"},
+		"a wrong password":                     {URL: "nats://bob:canary@" + host},
+		"a wrong token":                        {URL: "nats://" + host, Token: "canary"},
+		"a wrong token in a list without nats": {URL: "canary@" + host},
+	} {
+		t.Run(what, func(t *testing.T) {
+			c, err := Connect(t.Context(), o)
+			if err == nil {
+				c.Close()
+				t.Fatal("it is accepted")
+			}
+			if strings.Contains(err.Error(), "can") || strings.Contains(err.Error(), "bob") {
+				t.Errorf("error %q shows a secret", err)
+			}
+		})
+	}
+}
+
+// plainServer starts a NATS server with options of the test's.
+func plainServer(t *testing.T, o *natsserver.Options) (url string) {
+	t.Helper()
+	o.Host, o.Port, o.NoSigs, o.NoLog, o.StoreDir = loopback, natsserver.RANDOM_PORT, true, true, t.TempDir()
+	server, err := natsserver.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Start()
+	t.Cleanup(func() {
+		server.Shutdown()
+		server.WaitForShutdown()
+	})
+	if !server.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not come up")
+	}
+	return server.ClientURL()
+}
+
+func TestConnectRefusesAServerWithoutJetStream(t *testing.T) {
+	c, err := Connect(t.Context(), Options{URL: plainServer(t, &natsserver.Options{})})
+	if err == nil {
+		c.Close()
+		t.Fatal("it is accepted")
+	}
+	if !strings.Contains(err.Error(), "JetStream is not enabled") {
+		t.Errorf("error %q does not say what is missing", err)
+	}
+}
+
+func TestAMissingRightIsAnErrorOfItsOwn(t *testing.T) {
+	t.Parallel()
+	url := plainServer(t, &natsserver.Options{JetStream: true, Users: []*natsserver.User{
+		{Username: "producer", Password: "p"},
+		{Username: "worker", Password: "w", Permissions: &natsserver.Permissions{
+			Publish:   &natsserver.SubjectPermission{Allow: []string{"$JS.API.CONSUMER.INFO.*.workers"}},
+			Subscribe: &natsserver.SubjectPermission{Allow: []string{"_INBOX_worker.>"}},
+		}},
+	}})
+	as := func(user string) string { return strings.Replace(url, "://", "://"+user+"@", 1) }
+	declare(t, connect(t, as("producer:p"), ""))
+	c := connect(t, as("worker:w"), "", func(o *Options) { o.Inbox = "_INBOX_worker" })
+	if _, err := c.PublishTask(t.Context(), task(1)); !Denied(err) {
+		t.Errorf("publish: error %v, want one that Denied knows", err)
+	}
+	if _, err := queueOf(t, c).Next(t.Context()); !Denied(err) {
+		t.Errorf("next: error %v, want one that Denied knows", err)
+	}
+	if err := c.Declare(t.Context(), name); !Denied(err) {
+		t.Errorf("declare: error %v, want one that Denied knows", err)
+	}
+}
+
+func TestARequestIsBoundedWhateverTheCallersDeadline(t *testing.T) {
+	t.Parallel()
+	c := connect(t, fakeServer(t, "2.15.2"), "") // which answers nothing
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	start := time.Now()
+	err := c.PublishReceipt(ctx, receipt(1))
+	if took := time.Since(start); !errors.Is(err, errSilent) || took > 2*answerWait {
+		t.Errorf("after %v: error %v, want %v", took, err, errSilent)
+	}
+}
