@@ -1,0 +1,181 @@
+package ledger
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"rehome/pkg/checksum"
+	"rehome/pkg/keyspace"
+	"rehome/pkg/shard"
+)
+
+// A Book is the ledger inside the one transaction in which a shard's rows arrive. It is for one goroutine. It ends with Commit or Rollback.
+type Book struct {
+	tx      pgx.Tx
+	claim   Claim
+	xid     uint64
+	blocks  int
+	receipt *shard.Receipt
+}
+
+// Begin opens the data's transaction, locks the shard's row in it and checks that the claim still holds; conn is the session that
+// claimed. The error is a shard.Stale failure if it does not hold any more.
+func (l *Ledger) Begin(ctx context.Context, conn *pgx.Conn, claim Claim) (*Book, error) {
+	tx, err := conn.BeginTx(ctx, readCommitted)
+	if err != nil {
+		return nil, fmt.Errorf("begin the transaction of shard %s: %w", claim.Shard.ID, err)
+	}
+	b := &Book{tx: tx, claim: claim}
+	if err := b.check(ctx); err != nil {
+		return nil, errors.Join(err, b.Rollback(ctx))
+	}
+	return b, nil
+}
+
+func (b *Book) check(ctx context.Context) error {
+	id := b.claim.Shard.ID
+	var state shard.State
+	var attempt int
+	var xid string
+	err := b.tx.QueryRow(ctx, `
+		SELECT state, attempt, pg_current_xact_id()::text
+		  FROM rehome.shard
+		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
+		   FOR UPDATE NOWAIT`, id.Migration, id.Ordinal, id.Generation).Scan(&state, &attempt, &xid)
+	switch {
+	case sqlState(err) == lockNotAvailable:
+		return shard.Failf(shard.Stale, "lock shard %s: somebody else works on it", id)
+	case errors.Is(err, pgx.ErrNoRows):
+		return shard.Failf(shard.Stale, "lock shard %s: it is not in the plan any more", id)
+	case err != nil:
+		return fmt.Errorf("lock shard %s: %w", id, err)
+	case state != shard.Planned || attempt != b.claim.Token:
+		return shard.Failf(shard.Stale, "lock shard %s under token %d: it is %s, and its token is %d", id, b.claim.Token, state, attempt)
+	}
+	b.xid, err = strconv.ParseUint(xid, 10, 64)
+	return err
+}
+
+// Tx returns the transaction, for the data's own statements. Only the Book ends it.
+func (b *Book) Tx() pgx.Tx { return b.tx }
+
+// Held returns which of the users the ledger holds already, by position: those whom a shard that shares cells with the given one
+// has read, and those who have a state of their own.
+func (b *Book) Held(ctx context.Context, s *shard.Shard, users []keyspace.Key) (map[int]bool, error) {
+	hashes, keys := make([]int64, len(users)), make([][]byte, len(users))
+	for i, user := range users {
+		keys[i] = user.Canonical()
+		hashes[i] = checksum.Key(keys[i])
+	}
+	rows, err := b.tx.Query(ctx, `
+		WITH wanted AS MATERIALIZED (SELECT * FROM unnest($2::bigint[], $3::bytea[]) WITH ORDINALITY AS w (hash, key, position))
+		SELECT w.position - 1
+		  FROM rehome.shard s
+		  JOIN rehome.roster r USING (migration, ordinal, generation)
+		 CROSS JOIN LATERAL unnest(r.hashes, r.keys) AS u (hash, key)
+		  JOIN wanted w ON w.hash = u.hash AND w.key = u.key
+		 WHERE s.migration = $1 AND int4range(s.cell_first, s.cell_limit) && int4range($4, $5)
+		UNION
+		SELECT w.position - 1
+		  FROM rehome.user_state x
+		  JOIN wanted w ON w.hash = x.user_hash AND w.key = x.user_key
+		 WHERE x.migration = $1`, s.Migration, hashes, keys, s.Cells[0], s.Cells[1])
+	if err != nil {
+		return nil, fmt.Errorf("ask which users of shard %s the ledger holds: %w", s.ID, err)
+	}
+	held := map[int]bool{}
+	var position int
+	_, err = pgx.ForEachRow(rows, []any{&position}, func() error {
+		held[position] = true
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask which users of shard %s the ledger holds: %w", s.ID, err)
+	}
+	return held, nil
+}
+
+// Block appends a part of the manifest, at once, so that a savepoint that is rolled back takes it along.
+func (b *Book) Block(ctx context.Context, block shard.Block) error {
+	id := b.claim.Shard.ID
+	units, digests := make([]int32, len(block.Rows)), make([]byte, 0, digestSize*len(block.Rows))
+	targets, legacies := make([][]byte, len(block.Rows)), make([][]byte, len(block.Rows))
+	for i, row := range block.Rows {
+		units[i], targets[i], legacies[i] = row.Unit, notNil(row.TargetKey), notNil(row.LegacyKey)
+		digests = appendDigest(digests, row.Digest)
+	}
+	_, err := b.tx.Exec(ctx, `
+		INSERT INTO rehome.manifest (migration, ordinal, generation, entry, block, units, target_keys, legacy_keys, digests)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		id.Migration, id.Ordinal, id.Generation, block.Entry, b.blocks, units, targets, legacies, digests)
+	if err != nil {
+		return fmt.Errorf("write block %d of the manifest of shard %s: %w", b.blocks, id, err)
+	}
+	b.blocks++
+	return nil
+}
+
+// notNil keeps an empty key from becoming NULL.
+func notNil(key []byte) []byte {
+	if key == nil {
+		return []byte{}
+	}
+	return key
+}
+
+const digestSize = 16
+
+func appendDigest(out []byte, sum checksum.Sum) []byte {
+	out, err := hex.AppendDecode(out, []byte(sum.String()))
+	if err != nil {
+		panic(err) // a Sum is written in hexadecimal digits
+	}
+	return out
+}
+
+func readDigest(raw []byte) (sum checksum.Sum, err error) {
+	if len(raw) != digestSize {
+		return sum, fmt.Errorf("read a digest of the manifest: %d bytes instead of %d", len(raw), digestSize)
+	}
+	return sum, sum.UnmarshalText(hex.AppendEncode(nil, raw))
+}
+
+// Receipt returns the receipt as Close has stored it, nil before.
+func (b *Book) Receipt() *shard.Receipt { return b.receipt }
+
+// Rollback gives everything up; after Commit or Rollback it does nothing.
+func (b *Book) Rollback(ctx context.Context) error {
+	if err := b.tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+		return fmt.Errorf("roll back shard %s: %w", b.claim.Shard.ID, err)
+	}
+	return nil
+}
+
+// Commit commits. Its error is a shard.Unknown failure unless the server itself has said that it rolled back: ask Settled then, on another
+// connection, and never commit again. What pgx says about an error's being safe to retry is wrong for COMMIT.
+func (b *Book) Commit(ctx context.Context) error {
+	err := b.tx.Commit(ctx)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("commit shard %s: %w", b.claim.Shard.ID, err)
+	if refused(err) {
+		return err
+	}
+	return shard.Fail(shard.Unknown, "", err)
+}
+
+// refused reports whether the server has answered COMMIT with a rollback. A FATAL answer is none: the backend may have been ended after it committed.
+func refused(err error) bool {
+	if errors.Is(err, pgx.ErrTxCommitRollback) {
+		return true
+	}
+	pg := (*pgconn.PgError)(nil)
+	return errors.As(err, &pg) && pg.Severity == "ERROR"
+}

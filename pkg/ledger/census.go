@@ -1,0 +1,165 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/shard"
+)
+
+// Cells streams the grid of the migration in key order. It holds a connection of the pool until the loop ends.
+func (l *Ledger) Cells(ctx context.Context, name string) iter.Seq2[Cell, error] {
+	return func(yield func(Cell, error) bool) {
+		rows, err := l.pool.Query(ctx, `SELECT after_key, through_key, hashes FROM rehome.cell WHERE migration = $1 ORDER BY ordinal`, name)
+		if err != nil {
+			yield(Cell{}, fmt.Errorf("read the grid of migration %s: %w", name, err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			cell, err := scanCell(rows)
+			if !yield(cell, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Cell{}, fmt.Errorf("read the grid of migration %s: %w", name, err))
+		}
+	}
+}
+
+func scanCell(row pgx.CollectableRow) (c Cell, err error) {
+	var after, through, hashes []byte
+	if err = row.Scan(&after, &through, &hashes); err != nil {
+		return c, fmt.Errorf("read a cell: %w", err)
+	}
+	c.Hashes = unpackHashes(hashes)
+	c.Range, err = unmarshalRange(after, through)
+	return c, err
+}
+
+// Tried returns the hashes, each once, of the users whom a shard has read whose range shares cells with those from first up to but not including limit:
+// those who arrived and those who were quarantined. The shards reach over the cells' edges, and so do the hashes.
+func (l *Ledger) Tried(ctx context.Context, name string, first, limit int) ([]int64, error) {
+	rows, err := l.pool.Query(ctx, `
+		WITH s AS MATERIALIZED (
+			SELECT ordinal, generation FROM rehome.shard WHERE migration = $1 AND int4range(cell_first, cell_limit) && int4range($2, $3)
+		)
+		SELECT u.hash
+		  FROM s JOIN rehome.roster r USING (ordinal, generation) CROSS JOIN LATERAL unnest(r.hashes) AS u (hash)
+		 WHERE r.migration = $1 AND u.hash IS NOT NULL
+		UNION
+		SELECT x.user_hash FROM s JOIN rehome.user_state x USING (ordinal, generation) WHERE x.migration = $1`, name, first, limit)
+	what := fmt.Sprintf("ask whom migration %s tried in cells %d to %d", name, first, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	hashes, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return hashes, nil
+}
+
+// A Census compares whom the plan found with whom the ledger holds, user by user.
+type Census struct {
+	Planned  int64 // users of the grid
+	Tried    int64 // users who arrived or were quarantined
+	Appeared int64 // tried and not planned
+	Vanished int64 // planned and not tried, where every shard that could have read them is done
+	Pending  int64 // planned and not tried, where some shard is not
+}
+
+// censusCells is how many cells are compared at once; it bounds the memory.
+const censusCells = 64
+
+// Census takes the census of the migration. Shards that are in work count as not done.
+func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
+	open, err := l.openCells(ctx, name)
+	if err != nil {
+		return Census{}, err
+	}
+	var c Census
+	var window []Cell
+	first := 0
+	flush := func() error {
+		tried, err := l.Tried(ctx, name, first, first+len(window))
+		if err == nil {
+			c.compare(window, first, tried, open)
+			first, window = first+len(window), window[:0]
+		}
+		return err
+	}
+	for cell, err := range l.Cells(ctx, name) {
+		if err != nil {
+			return Census{}, err
+		}
+		if window = append(window, cell); len(window) == censusCells {
+			if err := flush(); err != nil {
+				return Census{}, err
+			}
+		}
+	}
+	if len(window) > 0 {
+		if err := flush(); err != nil {
+			return Census{}, err
+		}
+	}
+	if c.Tried, err = l.tried(ctx, name); err != nil {
+		return Census{}, err
+	}
+	// Until here Appeared was minus the number of those who were both planned and tried.
+	c.Appeared += c.Tried
+	return c, nil
+}
+
+func (c *Census) compare(window []Cell, first int, tried []int64, open []span) {
+	slices.Sort(tried)
+	for i, cell := range window {
+		pending := slices.ContainsFunc(open, func(s span) bool { return s.First <= first+i && first+i < s.Limit })
+		for _, hash := range cell.Hashes {
+			c.Planned++
+			_, found := slices.BinarySearch(tried, hash)
+			switch {
+			case found:
+				c.Appeared--
+			case pending:
+				c.Pending++
+			default:
+				c.Vanished++
+			}
+		}
+	}
+}
+
+// span is a run of cells, First up to but not including Limit.
+type span struct{ First, Limit int }
+
+// openCells returns the cells of shards of users that are planned or dead.
+func (l *Ledger) openCells(ctx context.Context, name string) ([]span, error) {
+	rows, err := l.pool.Query(ctx, `
+		SELECT DISTINCT cell_first, cell_limit FROM rehome.shard
+		 WHERE migration = $1 AND state IN ('planned', 'dead') AND kind = ANY ($2)`, name, []string{string(shard.OfUsers), string(shard.Late)})
+	what := "ask which shards of migration " + name + " are not done"
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return collect(rows, what, func(s *span) []any { return []any{&s.First, &s.Limit} })
+}
+
+// tried counts all whom shards have read.
+func (l *Ledger) tried(ctx context.Context, name string) (n int64, err error) {
+	err = l.pool.QueryRow(ctx, `
+		SELECT (SELECT coalesce(sum(cardinality(hashes) - cardinality(array_positions(hashes, NULL))), 0) FROM rehome.roster WHERE migration = $1)
+		     + (SELECT count(*)
+		          FROM rehome.user_state x JOIN rehome.shard s USING (migration, ordinal, generation)
+		         WHERE x.migration = $1 AND s.kind <> 'settle')`, name).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count whom migration %s tried: %w", name, err)
+	}
+	return n, nil
+}

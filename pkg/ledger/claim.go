@@ -1,0 +1,147 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/shard"
+)
+
+// An Answer is what the ledger says to one who wants to work on a shard.
+type Answer int
+
+// The answers to a claim, and what the claimer has to do.
+const (
+	Claimed Answer = iota + 1 // work on it, under Claim.Token
+	Busy                      // somebody works on it: give the message back with a delay, and call Reap
+	Done                      // publish Claim.Receipt, ack
+	Dead                      // publish Claim.Letter, ack
+	Split                     // its children have messages of their own: ack
+	Stale                     // another run's or another generation's message: ack
+	Unknown                   // no such shard was ever planned in this run: ack, and say so
+	Paused                    // give the message back with a delay; Claim.Reason says why
+)
+
+// String returns the answer as it stands in logs.
+func (a Answer) String() string {
+	return [...]string{"none", "claimed", "busy", "done", "dead", "split", "stale", "unknown", "paused"}[a]
+}
+
+// A Claim is an answer with what belongs to it.
+type Claim struct {
+	Answer  Answer
+	Shard   shard.Shard       // with its bounds; for Claimed, Done, Dead, Split and Paused
+	Token   int               // for Claimed: the attempt's number, which fences all earlier ones off
+	Mapping string            // hash of the mapping to work by
+	Receipt *shard.Receipt    // for Done and Dead
+	Letter  *shard.DeadLetter // for Dead
+	Reason  string            // for Paused
+}
+
+type claimRow struct {
+	record
+	paused *string
+}
+
+// Claim asks for a shard in a short transaction on conn, which must be the session that Begin then uses: the ledger notes its
+// backend as the holder's. The holder is this incarnation of the process and must have called Beat before.
+func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder uuid.UUID) (Claim, error) {
+	var claim Claim
+	err := pgx.BeginTxFunc(ctx, conn, readCommitted, func(tx pgx.Tx) (err error) {
+		row, err := lockShard(ctx, tx, id)
+		switch {
+		case sqlState(err) == lockNotAvailable:
+			claim.Answer = Busy
+			return nil
+		case errors.Is(err, pgx.ErrNoRows):
+			claim.Answer, err = strange(ctx, tx, id)
+			return err
+		case err != nil:
+			return err
+		}
+		claim = row.answer(id)
+		if claim.Answer == Claimed {
+			claim.Token, err = hold(ctx, tx, id, holder)
+		}
+		return err
+	})
+	// Ending the transaction in which NOWAIT failed is an error to pgx.
+	if err != nil && (claim.Answer != Busy || !errors.Is(err, pgx.ErrTxCommitRollback)) {
+		return Claim{}, fmt.Errorf("claim shard %s: %w", id, err)
+	}
+	return claim, nil
+}
+
+func lockShard(ctx context.Context, tx pgx.Tx, id shard.ID) (claimRow, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT `+shardColumns+`, m.paused
+		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
+		 WHERE s.migration = $1 AND s.ordinal = $2 AND s.generation = $3
+		   FOR UPDATE OF s NOWAIT`, id.Migration, id.Ordinal, id.Generation)
+	if err != nil {
+		return claimRow{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (claimRow, error) {
+		var paused *string
+		r, err := scanRecord(withLast{row, &paused})
+		return claimRow{r, paused}, err
+	})
+}
+
+// withLast scans one more column than it is asked for.
+type withLast struct {
+	pgx.CollectableRow
+	last any
+}
+
+func (w withLast) Scan(dest ...any) error { return w.CollectableRow.Scan(append(dest, w.last)...) }
+
+// answer judges a shard whose row is locked.
+func (r *claimRow) answer(id shard.ID) Claim {
+	claim := Claim{Shard: r.Shard, Mapping: r.mapping}
+	switch {
+	case r.Run != id.Run:
+		return Claim{Answer: Stale}
+	case r.State == shard.Done:
+		claim.Answer, claim.Receipt = Done, r.receipt
+	case r.State == shard.Dead:
+		claim.Answer, claim.Receipt, claim.Letter = Dead, r.receipt, r.letter()
+	case r.State == shard.Split:
+		claim.Answer = Split
+	case r.paused != nil:
+		claim.Answer, claim.Reason = Paused, *r.paused
+	default:
+		claim.Answer = Claimed
+	}
+	return claim
+}
+
+// strange tells a message of another run or generation from one of a shard that never was.
+func strange(ctx context.Context, tx pgx.Tx, id shard.ID) (Answer, error) {
+	var run *string
+	var generations int
+	err := tx.QueryRow(ctx, `
+		SELECT (SELECT run FROM rehome.migration WHERE name = $1),
+		       (SELECT count(*) FROM rehome.shard WHERE migration = $1 AND ordinal = $2)`, id.Migration, id.Ordinal).Scan(&run, &generations)
+	switch {
+	case err != nil:
+		return 0, err
+	case run == nil || *run != id.Run || generations > 0:
+		return Stale, nil
+	}
+	return Unknown, nil
+}
+
+func hold(ctx context.Context, tx pgx.Tx, id shard.ID, holder uuid.UUID) (token int, err error) {
+	err = tx.QueryRow(ctx, `
+		UPDATE rehome.shard
+		   SET attempt = attempt + 1, holder = $4, holder_pid = pg_backend_pid(),
+		       holder_started = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
+		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
+		RETURNING attempt`, id.Migration, id.Ordinal, id.Generation, holder).Scan(&token)
+	return token, err
+}

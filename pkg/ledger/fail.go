@@ -1,0 +1,152 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/keyspace"
+	"rehome/pkg/shard"
+)
+
+// Settled tells what became of a claim whose COMMIT was not answered, on a connection of the pool: the receipt if it was committed,
+// nil if it was not and never will be. It waits until the backend that may still be committing has ended.
+func (l *Ledger) Settled(ctx context.Context, claim Claim) (*shard.Receipt, error) {
+	id := claim.Shard.ID
+	var receipt *shard.Receipt
+	err := l.pool.QueryRow(ctx, `
+		SELECT CASE WHEN state = 'done' AND attempt = $4 THEN receipt END
+		  FROM rehome.shard
+		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
+		   FOR SHARE`, id.Migration, id.Ordinal, id.Generation, claim.Token).Scan(&receipt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, shard.Failf(shard.Stale, "ask what became of shard %s: it is not in the plan any more", id)
+	}
+	if err != nil {
+		return nil, shard.Fail(shard.Unknown, "", fmt.Errorf("ask what became of shard %s: %w", id, err))
+	}
+	return receipt, nil
+}
+
+// A Failure is how an attempt failed.
+type Failure struct {
+	Kind    shard.Failure
+	Cause   string // KIND:TABLE.COLUMN, or empty
+	Error   string // redacted: it holds no value of a row
+	TraceID string
+	Limit   int // counted failures of a shard after which it is dead
+}
+
+// counts reports whether the failure burns one of the shard's attempts.
+func (f Failure) counts() bool { return f.Kind == shard.Data || f.Kind == shard.Defect }
+
+// Failed gives the claim up after its transaction was rolled back. A failure by the data's fault is counted, and at the limit the shard is dead and its
+// letter returned; any other burns no attempt. The error is a shard.Stale failure if the claim does not hold any more.
+func (l *Ledger) Failed(ctx context.Context, claim Claim, f Failure) (*shard.DeadLetter, error) {
+	if !f.counts() {
+		return nil, l.release(ctx, claim)
+	}
+	var letter *shard.DeadLetter
+	err := l.inTx(ctx, func(tx pgx.Tx) error {
+		r, err := countFailure(ctx, tx, claim, f)
+		if err != nil {
+			return err
+		}
+		what := "failed"
+		if r.State == shard.Dead {
+			what, letter = "dead", r.letter()
+		}
+		detail := map[string]string{"kind": f.Kind.String(), "cause": f.Cause, "trace_id": f.TraceID}
+		return event(ctx, tx, r.Migration, r.Ordinal, r.Generation, r.attempt, what, detail)
+	})
+	return letter, err
+}
+
+func (l *Ledger) release(ctx context.Context, claim Claim) error {
+	id := claim.Shard.ID
+	tag, err := l.pool.Exec(ctx, `
+		UPDATE rehome.shard SET holder = NULL, holder_pid = NULL, holder_started = NULL
+		 WHERE migration = $1 AND ordinal = $2 AND generation = $3 AND state = 'planned' AND attempt = $4`,
+		id.Migration, id.Ordinal, id.Generation, claim.Token)
+	if err != nil {
+		return fmt.Errorf("release shard %s: %w", id, err)
+	}
+	return held(tag.RowsAffected(), "release", claim)
+}
+
+// held turns a conditional statement that hit nothing into a shard.Stale failure.
+func held(rows int64, what string, claim Claim) error {
+	if rows == 1 {
+		return nil
+	}
+	return shard.Failf(shard.Stale, "%s shard %s: it is not held under token %d any more", what, claim.Shard.ID, claim.Token)
+}
+
+func countFailure(ctx context.Context, tx pgx.Tx, claim Claim, f Failure) (record, error) {
+	id := claim.Shard.ID
+	dead := shard.Receipt{ID: id, State: shard.Dead, Wave: claim.Shard.Wave, Attempt: claim.Token, Mapping: claim.Mapping}
+	rows, err := tx.Query(ctx, `
+		UPDATE rehome.shard s
+		   SET failures = s.failures + 1, cause = $5, error = $6, trace_id = $7,
+		       first_failed = coalesce(s.first_failed, clock_timestamp()), last_failed = clock_timestamp(),
+		       state = CASE WHEN s.failures + 1 >= $8 THEN 'dead' ELSE s.state END,
+		       receipt = CASE WHEN s.failures + 1 >= $8 THEN
+		           $9::jsonb || jsonb_build_object('xid', pg_current_xact_id()::text::numeric,
+		                                           'started_at', coalesce(s.first_failed, clock_timestamp()), 'finished_at', clock_timestamp()) END,
+		       xid = CASE WHEN s.failures + 1 >= $8 THEN pg_current_xact_id() END,
+		       holder = NULL, holder_pid = NULL, holder_started = NULL
+		  FROM rehome.migration m
+		 WHERE m.name = s.migration AND s.migration = $1 AND s.ordinal = $2 AND s.generation = $3 AND s.state = 'planned' AND s.attempt = $4
+		RETURNING `+shardColumns,
+		id.Migration, id.Ordinal, id.Generation, claim.Token, f.Cause, f.Error, f.TraceID, f.Limit, dead)
+	if err != nil {
+		return record{}, fmt.Errorf("count the failure of shard %s: %w", id, err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, scanRecord)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, held(0, "count the failure of", claim)
+	}
+	if err != nil {
+		return r, fmt.Errorf("count the failure of shard %s: %w", id, err)
+	}
+	return r, nil
+}
+
+// Split replaces a claimed shard, after its transaction was rolled back, by two planned ones that tile it, cut behind the given key, and returns them. The error
+// is a shard.Stale failure if the claim does not hold any more.
+func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]shard.Shard, error) {
+	var children [2]shard.Shard
+	err := l.inTx(ctx, func(tx pgx.Tx) error {
+		if err := turnSplit(ctx, tx, claim); err != nil {
+			return err
+		}
+		s := &claim.Shard
+		first, err := takeOrdinals(ctx, tx, s.Migration, 2)
+		if err != nil {
+			return err
+		}
+		children = s.Split(first, cut)
+		if err := keyspace.CheckTiles(s.Range, []keyspace.Range{children[0].Range, children[1].Range}); err != nil {
+			return fmt.Errorf("split shard %s: %w", s.ID, err)
+		}
+		if err := copyShards(ctx, tx, &Migration{Name: s.Migration, Run: s.Run, Mapping: claim.Mapping}, children[:]); err != nil {
+			return err
+		}
+		return event(ctx, tx, s.Migration, s.Ordinal, s.Generation, claim.Token, "split", map[string]int{"first": first})
+	})
+	return children, err
+}
+
+func turnSplit(ctx context.Context, tx pgx.Tx, claim Claim) error {
+	id := claim.Shard.ID
+	tag, err := tx.Exec(ctx, `
+		UPDATE rehome.shard SET state = 'split', holder = NULL, holder_pid = NULL, holder_started = NULL
+		 WHERE migration = $1 AND ordinal = $2 AND generation = $3 AND state = 'planned' AND attempt = $4`,
+		id.Migration, id.Ordinal, id.Generation, claim.Token)
+	if err != nil {
+		return fmt.Errorf("split shard %s: %w", id, err)
+	}
+	return held(tag.RowsAffected(), "split", claim)
+}

@@ -1,0 +1,150 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/shard"
+)
+
+// Next returns the tasks of all planned shards up to the wave, also of those in work: by wave, then the heaviest first, so that none of them is left for last.
+func (l *Ledger) Next(ctx context.Context, name string, wave int) ([]shard.Task, error) {
+	rows, err := l.pool.Query(ctx, `
+		SELECT s.migration, m.run, s.ordinal, s.generation, s.mapping_hash, m.fingerprint
+		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
+		 WHERE s.migration = $1 AND s.state = 'planned' AND s.wave <= $2
+		 ORDER BY s.wave, s.weight DESC, s.ordinal`, name, wave)
+	what := fmt.Sprintf("list the planned shards of migration %s up to wave %d", name, wave)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return collect(rows, what, func(t *shard.Task) []any {
+		return []any{&t.Migration, &t.Run, &t.Ordinal, &t.Generation, &t.Mapping, &t.Schema}
+	})
+}
+
+// A Wave is how far one wave has come. A shard counts with its newest generation alone.
+type Wave struct {
+	Wave                                int
+	Planned, Working, Done, Dead, Split int   // shards; Working ones are planned ones that somebody holds
+	Users, Rows                         int64 // planned, of shards that were not split
+	Migrated, Quarantined, Written      int64 // as the receipts say
+}
+
+// Progress returns the waves in their order, the shards of settling left out.
+func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
+	rows, err := l.pool.Query(ctx, `
+		WITH newest AS (SELECT ordinal, max(generation) AS generation FROM rehome.shard WHERE migration = $1 GROUP BY ordinal)
+		SELECT s.wave,
+		       count(*) FILTER (WHERE s.state = 'planned' AND n IS NOT NULL),
+		       count(*) FILTER (WHERE s.state = 'planned' AND n IS NOT NULL AND s.holder IS NOT NULL),
+		       count(*) FILTER (WHERE s.state = 'done' AND n IS NOT NULL),
+		       count(*) FILTER (WHERE s.state = 'dead' AND n IS NOT NULL),
+		       count(*) FILTER (WHERE s.state = 'split' AND n IS NOT NULL),
+		       coalesce(sum(s.users) FILTER (WHERE s.state <> 'split' AND s.generation = 0), 0)::bigint,
+		       coalesce(sum(s.weight) FILTER (WHERE s.state <> 'split' AND s.generation = 0), 0)::bigint,
+		       sum(s.migrated)::bigint, sum(s.quarantined)::bigint, sum(s.written)::bigint
+		  FROM rehome.shard s LEFT JOIN newest n USING (ordinal, generation)
+		 WHERE s.migration = $1 AND s.kind <> 'settle'
+		 GROUP BY s.wave ORDER BY s.wave`, name)
+	what := "ask for the progress of migration " + name
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return collect(rows, what, func(w *Wave) []any {
+		return []any{
+			&w.Wave, &w.Planned, &w.Working, &w.Done, &w.Dead, &w.Split, &w.Users, &w.Rows, &w.Migrated, &w.Quarantined, &w.Written,
+		}
+	})
+}
+
+// Receipts returns the receipts of all shards, done and dead, that were written since an earlier call, and what to give the next call as since: 0 returns all. A
+// receipt may be returned twice, and none is missed, however long its transaction took.
+func (l *Ledger) Receipts(ctx context.Context, name string, since uint64) (receipts []shard.Receipt, next uint64, err error) {
+	what := "list the receipts of migration " + name
+	// Asked for before the receipts are: what commits in between is returned again.
+	if err := l.pool.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::numeric`).Scan(&next); err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", what, err)
+	}
+	rows, err := l.pool.Query(ctx, `
+		SELECT receipt FROM rehome.shard
+		 WHERE migration = $1 AND xid IS NOT NULL AND xid >= $2::text::xid8
+		 ORDER BY xid, ordinal, generation`, name, fmt.Sprint(since))
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", what, err)
+	}
+	receipts, err = collect(rows, what, func(r *shard.Receipt) []any { return []any{r} })
+	return receipts, next, err
+}
+
+// eachReceipt passes all receipts of a migration to yield, one at a time.
+func eachReceipt(ctx context.Context, s session, name string, yield func(kind shard.Kind, r *shard.Receipt) error) error {
+	rows, err := s.Query(ctx, `SELECT kind, receipt FROM rehome.shard WHERE migration = $1 AND receipt IS NOT NULL`, name)
+	if err != nil {
+		return fmt.Errorf("read the receipts of migration %s: %w", name, err)
+	}
+	var kind shard.Kind
+	var raw []byte
+	_, err = pgx.ForEachRow(rows, []any{&kind, (*json.RawMessage)(&raw)}, func() error {
+		var r shard.Receipt
+		if err := json.Unmarshal(raw, &r); err != nil {
+			return err
+		}
+		return yield(kind, &r)
+	})
+	if err != nil {
+		return fmt.Errorf("read the receipts of migration %s: %w", name, err)
+	}
+	return nil
+}
+
+// Dead returns the letters of all dead shards.
+func (l *Ledger) Dead(ctx context.Context, name string) ([]shard.DeadLetter, error) {
+	what := "list the dead shards of migration " + name
+	rows, err := l.pool.Query(ctx, `
+		SELECT `+shardColumns+`
+		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
+		 WHERE s.migration = $1 AND s.state = 'dead'
+		 ORDER BY s.ordinal, s.generation`, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	letters, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (shard.DeadLetter, error) {
+		r, err := scanRecord(row)
+		return *r.letter(), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return letters, nil
+}
+
+// Republish gives a dead shard another life: the next generation, with no failure counted. It returns the task, and false if the shard, in
+// that generation, is not dead any more, so that a button that is pressed twice counts once.
+func (l *Ledger) Republish(ctx context.Context, id shard.ID) (shard.Task, bool, error) {
+	task := shard.Task{ID: id}
+	task.Generation++
+	err := l.inTx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+			UPDATE rehome.shard s
+			   SET generation = s.generation + 1, state = 'planned', failures = 0, cause = NULL, error = NULL, trace_id = NULL,
+			       first_failed = NULL, last_failed = NULL, receipt = NULL, xid = NULL
+			  FROM rehome.migration m
+			 WHERE m.name = s.migration AND m.run = $4 AND s.migration = $1 AND s.ordinal = $2 AND s.generation = $3 AND s.state = 'dead'
+			RETURNING s.mapping_hash, m.fingerprint`, id.Migration, id.Ordinal, id.Generation, id.Run).Scan(&task.Mapping, &task.Schema)
+		if err != nil {
+			return err
+		}
+		return event(ctx, tx, id.Migration, id.Ordinal, id.Generation, 0, "republished", struct{}{})
+	})
+	if absent(err) == ErrNotFound {
+		return shard.Task{}, false, nil
+	}
+	if err != nil {
+		return shard.Task{}, false, fmt.Errorf("republish shard %s: %w", id, err)
+	}
+	return task, true, nil
+}

@@ -1,0 +1,191 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/checksum"
+	"rehome/pkg/shard"
+)
+
+// A Row is a row of the manifest that stands in the target.
+type Row struct {
+	Ordinal    int // of the shard that brought it
+	Generation int
+	Entry      int
+	User       []byte // canonical text of its user's key; nil for a row without a user
+	TargetKey  []byte // as in shard.Arrived
+	LegacyKey  []byte // as in shard.Arrived
+	Digest     checksum.Sum
+}
+
+// standing selects rows of the manifest m that were not taken out again, unnested as t, with their user's key as u.key.
+const standing = `
+	SELECT m.ordinal, m.generation, m.entry, r.keys[t.unit % 1000 + 1] AS user_key, t.target_key, t.legacy_key,
+	       substr(m.digests, (16 * (t.position - 1) + 1)::int, 16)
+	  FROM rehome.manifest m
+	 CROSS JOIN LATERAL unnest(m.units, m.target_keys, m.legacy_keys) WITH ORDINALITY AS t (unit, target_key, legacy_key, position)
+	  LEFT JOIN rehome.roster r
+	    ON r.migration = m.migration AND r.ordinal = m.ordinal AND r.generation = m.generation AND r.block = t.unit / 1000
+	 WHERE m.migration = $1
+	   AND NOT EXISTS (SELECT FROM rehome.undone x
+	                    WHERE x.migration = m.migration AND x.entry = m.entry AND x.target_key = t.target_key
+	                      AND x.ordinal = m.ordinal AND x.generation = m.generation)`
+
+// Find returns the standing rows of the entry that have the given target keys. It reads the entry's whole manifest: ask for many at once.
+func (l *Ledger) Find(ctx context.Context, tx pgx.Tx, name string, entry int, targetKeys [][]byte) ([]Row, error) {
+	what := fmt.Sprintf("find %d rows of entry %d of migration %s in the manifest", len(targetKeys), entry, name)
+	rows, err := tx.Query(ctx, standing+` AND m.entry = $2 AND t.target_key = ANY ($3::bytea[])`, name, entry, targetKeys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return collectRows(rows, what)
+}
+
+// RowsOf returns all standing rows of the users with the given canonical keys. It reads all rosters, and the manifests of the shards that hold the users.
+func (l *Ledger) RowsOf(ctx context.Context, tx pgx.Tx, name string, users [][]byte) ([]Row, error) {
+	hashes := make([]int64, len(users))
+	for i, user := range users {
+		hashes[i] = checksum.Key(user)
+	}
+	what := fmt.Sprintf("find the rows of %d users of migration %s in the manifest", len(users), name)
+	rows, err := tx.Query(ctx, `
+		WITH wanted AS MATERIALIZED (
+			SELECT q.ordinal, q.generation, (q.block * 1000 + u.position - 1)::int AS unit
+			  FROM rehome.roster q
+			 CROSS JOIN LATERAL unnest(q.hashes, q.keys) WITH ORDINALITY AS u (hash, key, position)
+			  JOIN unnest($2::bigint[], $3::bytea[]) AS w (hash, key) ON w.hash = u.hash AND w.key = u.key
+			 WHERE q.migration = $1
+		)`+standing+`
+		   AND (m.ordinal, m.generation) IN (SELECT ordinal, generation FROM wanted)
+		   AND (m.ordinal, m.generation, t.unit) IN (SELECT ordinal, generation, unit FROM wanted)`, name, hashes, users)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return collectRows(rows, what)
+}
+
+func collectRows(rows pgx.Rows, what string) ([]Row, error) {
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Row, err error) {
+		var digest []byte
+		if err = row.Scan(&r.Ordinal, &r.Generation, &r.Entry, &r.User, &r.TargetKey, &r.LegacyKey, &digest); err == nil {
+			r.Digest, err = readDigest(digest)
+		}
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return out, nil
+}
+
+// A Settlement is what settling takes out of the target after the load.
+type Settlement struct {
+	Wave        int
+	Undone      []Row             // rows that were deleted
+	Quarantined map[string]string // canonical key of a user to cause; all of their rows must be among Undone
+	Waits       []Needed
+	Refusals    []Refused
+	Receipt     shard.Receipt // signed sums; ID, State and Xid are the ledger's own
+}
+
+// A Needed is a row that waits, by its user's key, nil for a row without a user.
+type Needed struct {
+	User []byte
+	shard.Wait
+}
+
+// A Refused is a row that was set aside, by its user's key, nil for a row without a user.
+type Refused struct {
+	User []byte
+	shard.Refusal
+}
+
+// WriteSettle writes the settlement into the transaction that deletes the rows, as a shard of its own, and returns its receipt. A row cannot be taken
+// out twice. A user who is quarantined already keeps the first cause.
+func (l *Ledger) WriteSettle(ctx context.Context, tx pgx.Tx, name string, s Settlement) (*shard.Receipt, error) {
+	r := s.Receipt
+	if err := insertSettle(ctx, tx, name, s.Wave, &r); err != nil {
+		return nil, err
+	}
+	if err := writeUndone(ctx, tx, r.ID, s.Undone); err != nil {
+		return nil, err
+	}
+	if err := quarantine(ctx, tx, r.ID, s.Quarantined); err != nil {
+		return nil, err
+	}
+	columns := []string{"entry", "user_key", "legacy_key", "cause", "needs_table", "needs_key"}
+	err := copyRows(ctx, tx, r.ID, "waiting", columns, len(s.Waits), func(n int) []any {
+		w := s.Waits[n]
+		return []any{w.Entry, w.User, notNil(w.LegacyKey), w.Cause, w.Needs, notNil(w.NeedsKey)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = copyRows(ctx, tx, r.ID, "set_aside", []string{"entry", "user_key", "legacy_key", "cause"}, len(s.Refusals), func(n int) []any {
+		f := s.Refusals[n]
+		return []any{f.Entry, f.User, f.LegacyKey, f.Cause}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &r, event(ctx, tx, name, r.Ordinal, 0, 1, "applied", map[string]int{"undone": len(s.Undone)})
+}
+
+func insertSettle(ctx context.Context, tx pgx.Tx, name string, wave int, r *shard.Receipt) error {
+	ordinal, err := takeOrdinals(ctx, tx, name, 1)
+	if err != nil {
+		return err
+	}
+	m, err := load(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	r.ID = shard.ID{Migration: name, Run: m.Run, Ordinal: ordinal}
+	r.State, r.Wave, r.Attempt, r.Mapping = shard.Done, wave, 1, m.Mapping
+	if err := tx.QueryRow(ctx, `SELECT pg_current_xact_id()::text::numeric`).Scan(&r.Xid); err != nil {
+		return fmt.Errorf("write the settlement of migration %s: %w", name, err)
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO rehome.shard (migration, ordinal, generation, kind, wave, entry, cell_first, cell_limit, users, weight, parent, state,
+		                          mapping_hash, attempt, receipt, xid, migrated, quarantined, written, done_at)
+		VALUES ($1, $2, 0, $3, $4, -1, 0, 0, 0, 0, -1, 'done', $5, 1, $6, pg_current_xact_id(), $7, $8, $9, clock_timestamp())`,
+		name, ordinal, shard.Settle, wave, m.Mapping, r, r.Users.Migrated, r.Users.Quarantined, written(r))
+	if err != nil {
+		return fmt.Errorf("write the settlement of migration %s: %w", name, err)
+	}
+	return nil
+}
+
+func writeUndone(ctx context.Context, tx pgx.Tx, by shard.ID, undone []Row) error {
+	columns := []string{"migration", "ordinal", "generation", "entry", "target_key", "by_ordinal"}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"rehome", "undone"}, columns, pgx.CopyFromSlice(len(undone), func(n int) ([]any, error) {
+		r := undone[n]
+		return []any{by.Migration, r.Ordinal, r.Generation, r.Entry, r.TargetKey, by.Ordinal}, nil
+	}))
+	if err != nil {
+		return fmt.Errorf("note that %d rows of migration %s were taken out: %w", len(undone), by.Migration, err)
+	}
+	return nil
+}
+
+func quarantine(ctx context.Context, tx pgx.Tx, by shard.ID, users map[string]string) error {
+	var hashes []int64
+	var keys [][]byte
+	var causes []string
+	for user, cause := range users {
+		hashes, keys, causes = append(hashes, checksum.Key([]byte(user))), append(keys, []byte(user)), append(causes, cause)
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO rehome.user_state AS s (migration, user_hash, user_key, state, cause, ordinal, generation)
+		SELECT $1, hash, key, 'quarantined', cause, $2, 0 FROM unnest($3::bigint[], $4::bytea[], $5::text[]) AS u (hash, key, cause)
+		ON CONFLICT (migration, user_hash, user_key) DO UPDATE
+		   SET state = excluded.state, cause = excluded.cause, ordinal = excluded.ordinal, generation = excluded.generation, at = excluded.at
+		 WHERE s.state <> 'quarantined'`, by.Migration, by.Ordinal, hashes, keys, causes)
+	if err != nil {
+		return fmt.Errorf("quarantine %d users of migration %s: %w", len(users), by.Migration, err)
+	}
+	return nil
+}
