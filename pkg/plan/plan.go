@@ -13,17 +13,19 @@ import (
 	"rehome/pkg/shard"
 )
 
-// A Source answers the planner's questions from one snapshot of the legacy database.
+// A Source answers the planner's questions about the legacy database.
 type Source interface {
-	// EachUser streams the keys of all users in the legacy database's own order, each with the wave whose condition is the
-	// first to match: its position in waves, or len(waves) where none does.
-	EachUser(ctx context.Context, waves []string, yield func(key keyspace.Key, wave int) error) error
-	// EachUnit streams the keys of the slice's units in the legacy database's own order.
-	EachUnit(ctx context.Context, s shard.Slice, yield func(keyspace.Key) error) error
+	// Keys streams the key of every user in the legacy database's own order, with the position of the wave that takes the
+	// user: the first whose condition is true, else the last.
+	Keys(ctx context.Context, users mapping.Keyspace, waves []string, yield func(key keyspace.Key, wave int) error) error
+	// KeysIn returns the keys of the users in the range, in order.
+	KeysIn(ctx context.Context, users mapping.Keyspace, r keyspace.Range) ([]keyspace.Key, error)
+	// KeysOf streams the keys by which the entry's rows without a user are split, in order.
+	KeysOf(ctx context.Context, users mapping.Keyspace, p *mapping.RowPlan, kind shard.Kind, yield func(keyspace.Key) error) error
 	// Weigh counts the entry's rows in each of the ranges of the users' key.
-	Weigh(ctx context.Context, p *mapping.RowPlan, ranges []keyspace.Range) ([]int64, error)
-	// Total counts all rows of the entry's row source.
-	Total(ctx context.Context, p *mapping.RowPlan) (int64, error)
+	Weigh(ctx context.Context, users mapping.Keyspace, p *mapping.RowPlan, ranges []keyspace.Range) ([]int64, error)
+	// ClosingCounts counts all rows of each of the tables.
+	ClosingCounts(ctx context.Context, tables []string) ([]int64, error)
 }
 
 // A Cell is one cell of the grid with the users that were in it when the plan was made.
@@ -70,14 +72,13 @@ type planner struct {
 
 // totals counts the rows of each row source.
 func (p *planner) totals(ctx context.Context) error {
-	for _, plan := range p.mapping.Plans {
-		n, err := p.src.Total(ctx, plan)
-		if err != nil {
-			return fmt.Errorf("count %s: %w", plan.Source, err)
-		}
-		p.plan.Rows = append(p.plan.Rows, n)
+	tables := make([]string, len(p.mapping.Plans))
+	for i, plan := range p.mapping.Plans {
+		tables[i] = plan.Source
 	}
-	return nil
+	rows, err := p.src.ClosingCounts(ctx, tables)
+	p.plan.Rows = rows
+	return err
 }
 
 // cellUsers estimates how many users make a quarter of a shard.
@@ -99,16 +100,16 @@ func (p *planner) cellUsers() int {
 
 // grid cuts the keyspace every so many users, in one scan of the key.
 func (p *planner) grid(ctx context.Context) error {
-	var conditions []string
-	for _, wave := range p.mapping.File.Waves {
+	conditions := make([]string, len(p.mapping.File.Waves))
+	for i, wave := range p.mapping.File.Waves {
 		if wave.Where != nil {
-			conditions = append(conditions, wave.Where.SQL)
+			conditions[i] = wave.Where.SQL
 		}
 	}
 	every, last := p.cellUsers(), keyspace.Key(nil)
 	p.plan.Waves = make([]int64, len(p.mapping.File.Waves))
 	cell := p.newCell(nil)
-	err := p.src.EachUser(ctx, conditions, func(key keyspace.Key, wave int) error {
+	err := p.src.Keys(ctx, p.mapping.Keys, conditions, func(key keyspace.Key, wave int) error {
 		if len(cell.Hashes) == every {
 			cell.Through = last
 			p.plan.Cells = append(p.plan.Cells, cell)
@@ -164,7 +165,7 @@ func (p *planner) weights(ctx context.Context, ranges []keyspace.Range) ([]int64
 		if !plan.OfUsers() {
 			continue
 		}
-		counts, err := p.src.Weigh(ctx, plan, ranges)
+		counts, err := p.src.Weigh(ctx, p.mapping.Keys, plan, ranges)
 		if err != nil {
 			return nil, fmt.Errorf("weigh %s: %w", plan.Source, err)
 		}

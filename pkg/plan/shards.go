@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"rehome/pkg/checksum"
 	"rehome/pkg/keyspace"
+	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
 )
 
@@ -17,10 +19,11 @@ func (p *planner) refine(ctx context.Context) error {
 			fine = append(fine, cell)
 			continue
 		}
-		keys, err := p.keysOf(ctx, cell)
+		keys, err := p.src.KeysIn(ctx, p.mapping.Keys, cell.Range)
 		if err != nil {
-			return err
+			return fmt.Errorf("read the keys of a heavy range: %w", err)
 		}
+		p.recount(&cell, keys)
 		parts, err := p.halve(ctx, cell, keys)
 		if err != nil {
 			return err
@@ -31,19 +34,13 @@ func (p *planner) refine(ctx context.Context) error {
 	return keyspace.CheckChain(p.ranges())
 }
 
-func (p *planner) keysOf(ctx context.Context, cell Cell) ([]keyspace.Key, error) {
-	var keys []keyspace.Key
-	err := p.src.EachUnit(ctx, shard.Slice{Kind: shard.OfUsers, Range: cell.Range}, func(key keyspace.Key) error {
-		keys = append(keys, key)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the keys of a heavy range: %w", err)
+// recount takes over who is in the cell now: on a live source somebody may have come or gone since the scan.
+func (p *planner) recount(cell *Cell, keys []keyspace.Key) {
+	p.plan.Users += int64(len(keys)) - cell.Users
+	cell.Users, cell.Hashes = int64(len(keys)), make([]int64, len(keys))
+	for i, key := range keys {
+		cell.Hashes[i] = checksum.Key(key.Canonical())
 	}
-	if int64(len(keys)) != cell.Users {
-		return nil, fmt.Errorf("a range held %d users and then %d within one snapshot", cell.Users, len(keys))
-	}
-	return keys, nil
 }
 
 func (p *planner) halve(ctx context.Context, cell Cell, keys []keyspace.Key) ([]Cell, error) {
@@ -115,18 +112,18 @@ func (p *planner) rest(ctx context.Context) error {
 			}
 			kind = shard.Unowned
 		}
-		if err := p.units(ctx, shard.Slice{Kind: kind, Entry: plan}); err != nil {
+		if err := p.units(ctx, plan, kind); err != nil {
 			return fmt.Errorf("read the keys of %s: %w", plan.Source, err)
 		}
 	}
 	return nil
 }
 
-// units cuts the rows of a slice, which covers all of its kind, into shards.
-func (p *planner) units(ctx context.Context, s shard.Slice) error {
-	out := shard.Shard{Kind: s.Kind, Wave: RestWave(p.mapping), Entry: s.Entry.Ordinal}
+// units cuts the entry's rows without a user into shards.
+func (p *planner) units(ctx context.Context, plan *mapping.RowPlan, kind shard.Kind) error {
+	out := shard.Shard{Kind: kind, Wave: RestWave(p.mapping), Entry: plan.Ordinal}
 	var last keyspace.Key
-	err := p.src.EachUnit(ctx, s, func(key keyspace.Key) error {
+	err := p.src.KeysOf(ctx, p.mapping.Keys, plan, kind, func(key keyspace.Key) error {
 		if out.Weight == p.weight {
 			out.Range.Through = last
 			p.add(out)
