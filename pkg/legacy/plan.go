@@ -1,0 +1,113 @@
+package legacy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"rehome/pkg/keyspace"
+	"rehome/pkg/mapping"
+	"rehome/pkg/shard"
+	"rehome/pkg/value"
+)
+
+// Keys streams the key of every user, in the legacy database's order and from one snapshot, with the position of the wave that
+// takes the user: the first whose condition is true, else the last, whose condition is not looked at. An error of yield ends the
+// stream and comes back as it is.
+func (db *DB) Keys(ctx context.Context, users mapping.Keyspace, waves []string, yield func(key keyspace.Key, wave int) error) error {
+	c := clause{sql: "SELECT (" + users.Key + ") AS rehome_k1, " + waveOf(waves) + " AS rehome_w FROM " + users.From + " ORDER BY rehome_k1"}
+	return db.scan(ctx, "read the keys of the users", c, func(cells []value.Cell) error {
+		k, err := key(cells[:1], users.Kinds)
+		if err != nil {
+			return shard.Fail(shard.Data, "", fmt.Errorf("read the keys of the users: %w", err))
+		}
+		var wave int
+		if _, err := fmt.Sscan(string(cells[1]), &wave); err != nil {
+			return fmt.Errorf("read the wave of a user: %w", err)
+		}
+		return yield(k, wave)
+	})
+}
+
+// waveOf is the position of the wave that takes a user.
+func waveOf(waves []string) string {
+	if len(waves) < 2 {
+		return "0"
+	}
+	var out strings.Builder
+	out.WriteString("CASE")
+	for i, condition := range waves[:len(waves)-1] {
+		fmt.Fprintf(&out, " WHEN (%s) THEN %d", condition, i)
+	}
+	fmt.Fprintf(&out, " ELSE %d END", len(waves)-1)
+	return out.String()
+}
+
+// KeysOf streams the keys by which the plan's rows without a user are split, in their order and from one snapshot: of kind Unowned
+// the row source's primary key of each row whose user is NULL or unknown, or that the join drops; of kind OwnKey the plan's own
+// key of each row. An error of yield ends the stream and comes back as it is.
+func (db *DB) KeysOf(ctx context.Context, users mapping.Keyspace, p *mapping.RowPlan, kind shard.Kind, yield func(keyspace.Key) error) error {
+	q := question{users: users, plan: p, kind: kind}
+	exprs, kinds := q.unit()
+	what := fmt.Sprintf("read the keys of %s", q)
+	return db.scan(ctx, what, q.units(clause{}), func(cells []value.Cell) error {
+		k, err := key(cells[:len(exprs)], kinds)
+		if err != nil {
+			return shard.Fail(shard.Data, "", fmt.Errorf("%s: %w", what, err))
+		}
+		return yield(k)
+	})
+}
+
+// scan streams the clause's rows from a snapshot of its own. When yield fails, the connection is cut instead of reading past a
+// whole population.
+func (db *DB) scan(ctx context.Context, what string, c clause, yield func([]value.Cell) error) error {
+	s, err := db.Snapshot(ctx, Reading{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }() // nothing was written: what was read counts
+	cut, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = stream(cut, s.conn, c, func(cells []value.Cell) error {
+		err := yield(cells)
+		if err != nil {
+			cancel()
+		}
+		return err
+	})
+	if err != nil {
+		return s.failed(err, "%s", what)
+	}
+	return nil
+}
+
+// Weigh counts the rows of the plan's row source in each range, in one snapshot: of the users' key by the user that rows belong
+// to, else of the plan's own key.
+func (db *DB) Weigh(ctx context.Context, users mapping.Keyspace, p *mapping.RowPlan, ranges []keyspace.Range) ([]int64, error) {
+	exprs, kinds := p.Key, p.KeyKinds
+	if p.OfUsers() {
+		exprs, kinds = []string{p.User}, users.Kinds
+	}
+	q := question{users: users, plan: p, kind: shard.OwnKey}
+	s, err := db.Snapshot(ctx, Reading{Users: users})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.Close() }() // nothing was written: what was counted counts
+	counts := make([]int64, len(ranges))
+	for i, r := range ranges {
+		part, err := within(exprs, kinds, r)
+		if err != nil {
+			return nil, shard.Fail(shard.Defect, "", fmt.Errorf("weigh %s: %w", q, err))
+		}
+		if r.After == nil && p.OfUsers() {
+			// An open end would count the rows of nobody, too.
+			part = and(part, clause{sql: "(" + p.User + ") IS NOT NULL"})
+		}
+		if counts[i], err = number(ctx, s.conn, q.count(part)); err != nil {
+			return nil, failed(err, "weigh %s", q)
+		}
+	}
+	return counts, nil
+}

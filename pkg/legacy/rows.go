@@ -1,0 +1,155 @@
+package legacy
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rehome/pkg/keyspace"
+	"rehome/pkg/mapping"
+	"rehome/pkg/shard"
+	"rehome/pkg/value"
+)
+
+// String names the rows in errors.
+func (q question) String() string {
+	if q.plan == nil {
+		return "the users"
+	}
+	return fmt.Sprintf("%s for %s (%s)", q.plan.Source, q.plan.Into, q.kind)
+}
+
+// Rows streams the plan's rows of the slice to yield, each as the unit's key, the row source's primary key and the plan's Select.
+// A row that a join drops comes, in a slice of unowned rows, without cells: nil. The cells are valid until yield returns. An
+// error of yield comes back as it is, and the snapshot can still be read. A warning that the server raised while it read is a
+// Data failure, after all rows, and so is a row wider than the Reading allows.
+func (s *Snapshot) Rows(ctx context.Context, p *mapping.RowPlan, slice shard.Slice, yield func(shard.Row) error) error {
+	q := s.question(p, slice)
+	r := reader{question: q, limit: s.maxRow, yield: yield}
+	err := s.parts(q, slice, func(part clause) error {
+		if slice.Kind != shard.Unowned || p.OfUsers() {
+			if err := stream(ctx, s.conn, q.rows(part), r.row); err != nil {
+				return err
+			}
+			if err := warned(ctx, s.conn, p.Into); err != nil {
+				return err
+			}
+		}
+		if slice.Kind != shard.Unowned || !p.Joined {
+			return nil
+		}
+		return stream(ctx, s.conn, q.droppedRows(part), r.dropped)
+	})
+	if err != nil {
+		return s.failed(err, "read the rows of %s", q)
+	}
+	return nil
+}
+
+// A reader makes rows of cells.
+type reader struct {
+	question
+	limit int64
+	yield func(shard.Row) error
+	unit  []byte // the newest row's: rows of one unit mostly follow each other, and share it
+}
+
+func (r *reader) row(cells []value.Cell) error {
+	var width int64
+	for _, cell := range cells {
+		width += int64(len(cell))
+	}
+	if width > r.limit {
+		return r.fault("row_too_wide:"+r.plan.Into, fmt.Errorf("a row has %d bytes, and max_row_bytes is %d", width, r.limit))
+	}
+	unit, cells, err := r.unitOf(cells)
+	if err != nil {
+		return r.fault("", err)
+	}
+	n := len(r.plan.SourceKey)
+	k, err := key(cells[:n], r.plan.SourceKinds)
+	if err != nil {
+		return r.fault("", err)
+	}
+	if unit == nil {
+		unit = k.Canonical()
+	}
+	return r.yield(shard.Row{Unit: unit, Key: k, Cells: cells[n:]})
+}
+
+// unitOf takes the unit's key off the cells, if it has one of its own.
+func (r *reader) unitOf(cells []value.Cell) ([]byte, []value.Cell, error) {
+	if r.kind == shard.Unowned {
+		return nil, cells, nil
+	}
+	exprs, kinds := r.question.unit()
+	if len(exprs) == 1 && kinds[0] != keyspace.Binary && r.unit != nil && cells[0] != nil && bytes.Equal(cells[0], r.unit) {
+		return r.unit, cells[1:], nil
+	}
+	k, err := key(cells[:len(exprs)], kinds)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.unit = k.Canonical()
+	return r.unit, cells[len(exprs):], nil
+}
+
+func (r *reader) dropped(cells []value.Cell) error {
+	k, err := key(cells, r.plan.SourceKinds)
+	if err != nil {
+		return r.fault("", err)
+	}
+	return r.yield(shard.Row{Unit: k.Canonical(), Key: k})
+}
+
+func (r *reader) fault(cause string, err error) error {
+	return shard.Fail(shard.Data, cause, fmt.Errorf("read the rows of %s: %w", r.question, err))
+}
+
+// deprecations are warnings about the words of a statement, which change no value.
+var deprecations = []string{"1287", "1681", "3719", "3778", "4159"}
+
+// warned returns a Data failure when the last statement raised a warning. Its text may hold values, its number does not.
+func warned(ctx context.Context, conn *sql.Conn, into string) error {
+	n, err := warningCount(ctx, conn)
+	if err != nil || n == 0 {
+		return err
+	}
+	codes, harmless, err := warningCodes(ctx, conn)
+	if err != nil || int64(harmless) == n {
+		return err
+	}
+	return shard.Fail(shard.Data, "warning:"+into, fmt.Errorf("the server raised %d warnings (%s), so that a value may not be what is stored: "+
+		"make the expressions say what becomes of such values", n-int64(harmless), strings.Join(codes, ", ")))
+}
+
+// warningCount asks in the text protocol: preparing a statement would clear the warnings.
+func warningCount(ctx context.Context, conn *sql.Conn) (n int64, err error) {
+	err = conn.QueryRowContext(ctx, `SHOW COUNT(*) WARNINGS`).Scan(&n)
+	return n, err
+}
+
+// warningCodes returns the numbers of the warnings, each once, and how many were none that matter.
+func warningCodes(ctx context.Context, conn *sql.Conn) (codes []string, harmless int, err error) {
+	rows, err := conn.QueryContext(ctx, `SHOW WARNINGS`)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var level, code string
+		var text sql.RawBytes
+		if err := rows.Scan(&level, &code, &text); err != nil {
+			return nil, 0, err
+		}
+		if level == "Note" || slices.Contains(deprecations, code) {
+			harmless++
+		} else if !slices.Contains(codes, code) {
+			codes = append(codes, code)
+		}
+	}
+	return codes, harmless, rows.Err()
+}
