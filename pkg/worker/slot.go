@@ -1,0 +1,255 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/errgroup"
+
+	"rehome/pkg/ledger"
+	"rehome/pkg/legacy"
+	"rehome/pkg/mapping"
+	"rehome/pkg/pausepoint"
+	"rehome/pkg/queue"
+	"rehome/pkg/shard"
+	"rehome/pkg/target"
+	"rehome/pkg/telemetry"
+	"rehome/pkg/transfer"
+)
+
+// A slot works on one shard at a time, over one session of the target.
+type slot struct {
+	*Worker
+	conn *pgx.Conn // nil until needed, and after it has failed
+}
+
+func (s *slot) drop() {
+	if s.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.conn.Close(ctx) // it is of no use any more, whatever it says
+	s.conn = nil
+}
+
+// serve takes tasks until fetch is done; work bounds the shard in hand.
+func (s *slot) serve(fetch, work context.Context, tasks *queue.Tasks) error {
+	for {
+		lease, err := tasks.Next(fetch)
+		if fetch.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.task(lease.Context(work), lease)
+	}
+}
+
+// task works on one task while its lease is kept, and logs how it ended.
+func (s *slot) task(ctx context.Context, lease *queue.Lease) {
+	task := lease.Task()
+	ctx, span := otel.Tracer("rehome/worker").Start(ctx, "process shards", trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(attribute.String("rehome.migration", task.Migration), attribute.Int("rehome.shard", task.Ordinal)))
+	defer span.End()
+	pausepoint.At("task_taken")
+	kept, release := context.WithCancel(ctx)
+	var keeping errgroup.Group
+	keeping.Go(func() error { lease.Keep(kept); return nil })
+	start := time.Now()
+	e := s.shard(ctx, task)
+	release()
+	_ = keeping.Wait()
+	log := s.Log.With("migration", task.Migration, "run", task.Run, "shard", task.Ordinal, "wave", e.claim.Shard.Wave,
+		"attempt", e.claim.Token, "ms", time.Since(start).Milliseconds())
+	answer := s.answer(ctx, lease, &e)
+	telemetry.Fail(span, e.err)
+	switch {
+	case e.err != nil:
+		log.WarnContext(ctx, "shard "+e.what, "err", e.err)
+	case e.what != "":
+		log.InfoContext(ctx, "shard "+e.what, "users", e.receipt.Users.Read, "rows", e.rows())
+	}
+	if answer != nil {
+		log.WarnContext(ctx, "the answer to a task was lost, it will come again", "err", answer)
+	}
+}
+
+// An ending is how the work on a task ended.
+type ending struct {
+	claim   ledger.Claim
+	what    string // for the log: done, already done, busy …
+	receipt shard.Receipt
+	letter  *shard.DeadLetter
+	ack     bool          // the ledger says that the task is of no use any more
+	delay   time.Duration // else: when it is to come again
+	err     error
+}
+
+func (e *ending) rows() (n int64) {
+	for _, t := range e.receipt.Tables {
+		n += t.Written
+	}
+	return n
+}
+
+// answer publishes what the ledger holds and then acks, or gives the task back. What is lost here the next delivery repeats.
+func (s *slot) answer(ctx context.Context, lease *queue.Lease, e *ending) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	if !e.ack {
+		return lease.Return(ctx, e.delay)
+	}
+	var published error
+	if e.letter != nil {
+		published = s.Queue.PublishDead(ctx, *e.letter)
+	}
+	if e.receipt.Migration != "" {
+		published = errors.Join(published, s.Queue.PublishReceipt(ctx, e.receipt))
+	}
+	if published != nil {
+		return published
+	}
+	pausepoint.At("receipt_published")
+	return lease.Ack(ctx)
+}
+
+// shard claims the task's shard and moves it.
+func (s *slot) shard(ctx context.Context, task shard.Task) ending {
+	if s.conn == nil || s.conn.IsClosed() {
+		conn, err := s.Connect(ctx)
+		if err != nil {
+			return ending{what: "not tried", delay: outageDelay, err: err}
+		}
+		s.conn = conn
+	}
+	compiled, err := s.mapping(ctx, task)
+	if err != nil {
+		return s.unmapped(ctx, task, err)
+	}
+	claim, err := s.Ledger.Claim(ctx, s.conn, task.ID, s.holder)
+	if err != nil {
+		s.drop()
+		return ending{what: "not claimed", delay: outageDelay, err: err}
+	}
+	if claim.Answer != ledger.Claimed {
+		return s.refused(ctx, task, claim)
+	}
+	pausepoint.At("claimed")
+	return s.claimed(ctx, claim, compiled)
+}
+
+// unmapped ends a task whose mapping does not fit the databases: nothing of the migration can go on until a person has looked.
+func (s *slot) unmapped(ctx context.Context, task shard.Task, err error) ending {
+	if kind, _ := shard.KindOf(err); kind == shard.Schema {
+		err = errors.Join(err, s.Ledger.Pause(ctx, task.Migration, telemetry.Redact(err)))
+	}
+	if errors.Is(err, ledger.ErrNotFound) {
+		return ending{what: "is of no migration in the ledger", ack: true}
+	}
+	return ending{what: "not tried", delay: outageDelay, err: err}
+}
+
+// refused ends a task whose shard is not to be worked on.
+func (s *slot) refused(ctx context.Context, task shard.Task, claim ledger.Claim) ending {
+	e := ending{claim: claim, what: claim.Answer.String(), ack: true}
+	switch claim.Answer {
+	case ledger.Busy:
+		_, err := s.Ledger.Reap(ctx, task.Migration, task.Ordinal, ledger.DefaultFrozen)
+		return ending{claim: claim, what: "busy", delay: busyDelay, err: err}
+	case ledger.Paused:
+		return ending{claim: claim, delay: outageDelay}
+	case ledger.Done:
+		e.receipt, e.what = *claim.Receipt, "already done"
+	case ledger.Dead:
+		e.letter = claim.Letter
+		if claim.Receipt != nil {
+			e.receipt = *claim.Receipt
+		}
+	}
+	return e
+}
+
+// claimed moves a claimed shard and turns every way in which that can end into what the ledger says of it.
+func (s *slot) claimed(ctx context.Context, claim ledger.Claim, compiled *mapping.Compiled) ending {
+	receipt, err := s.move(ctx, claim, compiled)
+	if err == nil {
+		return ending{claim: claim, what: "done", receipt: *receipt, ack: true}
+	}
+	kind, cause := shard.KindOf(err)
+	if crowded := (*transfer.Crowded)(nil); errors.As(err, &crowded) {
+		return s.split(ctx, claim, crowded)
+	}
+	s.drop() // its transaction may be open, and what it answers may be late
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	switch kind {
+	case shard.Unknown:
+		return s.unknown(last, claim, err)
+	case shard.Stale:
+		return ending{claim: claim, what: "let go", delay: retryDelay, err: err}
+	case shard.Schema:
+		return s.unmapped(last, shard.Task{ID: claim.Shard.ID}, errors.Join(err, s.Ledger.Pause(last, claim.Shard.Migration, telemetry.Redact(err))))
+	}
+	span := trace.SpanContextFromContext(ctx)
+	failure := ledger.Failure{Kind: kind, Cause: cause, Error: telemetry.Redact(err), TraceID: span.TraceID().String(), Limit: maxFailures}
+	letter, noted := s.Ledger.Failed(last, claim, failure)
+	e := ending{claim: claim, what: "failed: " + kind.String(), delay: outageDelay, letter: letter, err: errors.Join(err, noted)}
+	if letter != nil {
+		e.what = "dead"
+		e.delay = retryDelay // the next delivery finds it dead in the ledger, and mirrors it
+	}
+	return e
+}
+
+// unknown asks the ledger what became of a COMMIT that was not answered.
+func (s *slot) unknown(ctx context.Context, claim ledger.Claim, err error) ending {
+	receipt, asked := s.Ledger.Settled(ctx, claim)
+	if asked != nil || receipt == nil {
+		return ending{claim: claim, what: "not committed as far as is known", delay: retryDelay, err: errors.Join(err, asked)}
+	}
+	return ending{claim: claim, what: "done, though COMMIT was not answered", receipt: *receipt, ack: true}
+}
+
+func (s *slot) split(ctx context.Context, claim ledger.Claim, crowded *transfer.Crowded) ending {
+	children, err := s.Ledger.Split(ctx, claim, crowded.Cut)
+	if err != nil {
+		return ending{claim: claim, what: "not split", delay: outageDelay, err: err}
+	}
+	return ending{claim: claim, what: fmt.Sprintf("split into %d and %d", children[0].Ordinal, children[1].Ordinal), ack: true}
+}
+
+// move runs the one transaction.
+func (s *slot) move(ctx context.Context, claim ledger.Claim, compiled *mapping.Compiled) (*shard.Receipt, error) {
+	book, err := s.Ledger.Begin(ctx, s.conn, claim)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = book.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
+	// A long read leaves the transaction idle. Who is frozen is told by the heartbeat, and ended by whoever meets the lock.
+	if _, err := book.Tx().Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+		return nil, fmt.Errorf("prepare the transaction of shard %s: %w", claim.Shard.ID, err)
+	}
+	snapshot, err := s.Legacy.Snapshot(ctx, legacy.Reading{Users: compiled.Keys, MaxRowBytes: compiled.File.MaxRowBytes})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = snapshot.Close() }() // nothing was written: what was read counts
+	mover := transfer.Mover{Mapping: compiled, Limits: s.Limits}
+	if _, err := mover.Move(ctx, &claim.Shard, claim.Token, snapshot, target.NewTx(s.conn), book); err != nil {
+		return nil, err
+	}
+	pausepoint.At("before_commit")
+	if err := book.Commit(ctx); err != nil {
+		return nil, err
+	}
+	pausepoint.At("committed")
+	return book.Receipt(), nil
+}
