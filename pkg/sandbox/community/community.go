@@ -28,9 +28,6 @@ type Options struct {
 //go:embed legacy.sql
 var legacyTables string
 
-//go:embed keys.sql
-var legacyKeys string
-
 //go:embed target.sql
 var targetSchema string
 
@@ -72,9 +69,6 @@ func generate(ctx context.Context, db *sql.DB, opts Options) (Facts, error) {
 	}
 	if err := group.Wait(); err != nil {
 		return Facts{}, err
-	}
-	if _, err := db.ExecContext(ctx, legacyKeys); err != nil {
-		return Facts{}, fmt.Errorf("index the community's tables: %w", err)
 	}
 	return p.facts, nil
 }

@@ -24,9 +24,10 @@ type table struct {
 	columns string
 	items   int
 	emit    func(i int, r *row)
+	keys    string // what ALTER TABLE adds after the load, which is faster than to keep them during it
 }
 
-// load writes a table in chunks, over one connection.
+// load writes a table in chunks, and then its keys, over one connection.
 func load(ctx context.Context, db *sql.DB, t table) (err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -42,6 +43,12 @@ func load(ctx context.Context, db *sql.DB, t table) (err error) {
 		if err := loadChunk(ctx, conn, t, from, to); err != nil {
 			return fmt.Errorf("load items [%d,%d) of %s: %w", from, to, t.name, err)
 		}
+	}
+	if t.keys == "" {
+		return nil
+	}
+	if _, err := conn.ExecContext(ctx, "ALTER TABLE "+t.name+" "+t.keys); err != nil {
+		return fmt.Errorf("index %s: %w", t.name, err)
 	}
 	return nil
 }

@@ -43,16 +43,17 @@ func newPopulation(opts Options) *population {
 // tables has the large ones first: the longest load bounds the whole.
 func (p *population) tables() []table {
 	return []table{
-		{"comments", "id, post_id, user_id, body, score, created", p.comments, p.comment},
+		{"comments", "id, post_id, user_id, body, score, created", p.comments, p.comment,
+			"ADD KEY user_id (user_id), ADD KEY post_id (post_id)"},
 		{"posts", `id, user_id, parent_id, accepted_answer_id, category_id, type, title, body, views, closed, created, edited, ip`,
-			p.posts, p.post},
+			p.posts, p.post, "ADD KEY user_id (user_id), ADD KEY parent_id (parent_id)"},
 		{"users", `id, login, email, password_md5, nick, status, active, registered, last_login, birthday, reputation, credits,
-			signup_ip, bio, pinned_post`, p.users, p.user},
-		{"profiles", `user_id, city, country, homepage, @signature, height_mm, latitude, extra, updated`, p.users, p.profile},
-		{"settings", "id, user_id, name, value", p.users, p.setting},
-		{"follows", "follower_id, followee_id, created", p.users, p.follow},
-		{"orders", "id, user_id, ref, state, total, tax, invoiced, note", p.orderCount, p.order},
-		{"sessions", "id, user_id, data", p.users / 20, p.session},
+			signup_ip, bio, pinned_post`, p.users, p.user, "ADD KEY login (login), ADD KEY email (email)"},
+		{"profiles", `user_id, city, country, homepage, @signature, height_mm, latitude, extra, updated`, p.users, p.profile, ""},
+		{"settings", "id, user_id, name, value", p.users, p.setting, "ADD UNIQUE KEY user_name (user_id, name)"},
+		{"follows", "follower_id, followee_id, created", p.users, p.follow, "ADD KEY followee_id (followee_id)"},
+		{"orders", "id, user_id, ref, state, total, tax, invoiced, note", p.orderCount, p.order, "ADD KEY user_id (user_id)"},
+		{"sessions", "id, user_id, data", p.users / 20, p.session, ""},
 	}
 }
 
