@@ -59,16 +59,16 @@ func (r *reading) readTables(ctx context.Context) error {
 // with the server leave no trace in pg_depend.
 func (r *reading) readColumns(ctx context.Context) error {
 	const query = `
-		WITH RECURSIVE base(domain, typ, typmod, notnull) AS (
+		WITH RECURSIVE base(domain, typ, typmod, required) AS (
 			SELECT oid, oid, -1, false FROM pg_type
 			UNION ALL
-			SELECT b.domain, t.typbasetype, t.typtypmod, b.notnull OR t.typnotnull
+			SELECT b.domain, t.typbasetype, t.typtypmod, b.required OR t.typnotnull
 			FROM base AS b JOIN pg_type AS t ON t.oid = b.typ WHERE t.typtype = 'd'
 		)
 		SELECT a.attrelid, a.attname::text, t.oid, format_type(t.oid, NULL), t.typtype::text,
 			CASE WHEN b.domain = b.typ THEN a.atttypmod ELSE b.typmod END,
 			ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
-			a.attnotnull OR b.notnull, a.attidentity::text, a.attgenerated <> '',
+			a.attnotnull OR b.required, a.attidentity::text, a.attgenerated <> '',
 			CASE WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), '') ELSE '' END,
 			a.attgenerated = '' AND d.adbin IS NOT NULL AND (
 				d.adbin::text LIKE '%{SQLVALUEFUNCTION %' OR d.adbin::text LIKE '%{NEXTVALUEEXPR %'

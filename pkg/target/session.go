@@ -95,7 +95,7 @@ func force(ctx context.Context, conn *pgx.Conn, program string) error {
 	}
 	const set = `
 		SELECT pg_catalog.set_config(s.name, s.value, false)
-		FROM pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) AS s(name, value)`
+		FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS s(name, value)`
 	if _, err := conn.Exec(ctx, set, names, values); err != nil {
 		return err
 	}
