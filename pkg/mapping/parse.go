@@ -84,7 +84,7 @@ type syntaxFault struct {
 	message string
 }
 
-// syntax parses YAML. The library panics on some texts that are no YAML.
+// syntax parses YAML. A slip of the pen must not end in a panic of the library.
 func syntax(src string) (file *ast.File, fault *syntaxFault) {
 	defer func() {
 		if recover() != nil {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // text reads a scalar as it is written. What YAML takes for a null is a fault, and fix says what to write instead.
@@ -21,14 +22,20 @@ func (p place) text(n ast.Node, fix string) (string, bool) {
 	}
 	text := textOf(n)
 	switch {
-	case !utf8.ValidString(text):
-		p.fault("", "the text is not valid UTF-8")
+	case badEscape(n, text):
+		p.fault("write the character itself", `an escape in it is no character`)
 		return "", false
 	case strings.IndexByte(text, 0) >= 0:
 		p.fault("PostgreSQL stores no NUL in a text", "the text holds a NUL byte")
 		return "", false
 	}
 	return text, true
+}
+
+// badEscape reports whether the YAML library has put U+FFFD for an escape beyond Unicode.
+func badEscape(n ast.Node, text string) bool {
+	t := bare(n).GetToken()
+	return t.Type == token.DoubleQuoteType && strings.ContainsRune(text, utf8.RuneError) && !strings.ContainsRune(t.Origin, utf8.RuneError)
 }
 
 // textShape is a scalar as it is written, the empty text included.

@@ -145,3 +145,30 @@ func TestParseKeepsPositions(t *testing.T) {
 		})
 	}
 }
+
+func TestDefaultsAreFilledIn(t *testing.T) {
+	f := parsed(t, small+"      col: {sql: a, values: {1: x}}\n      ref: {uuid: user, of: a}\nnul_byte: {to: \"\"}\n")
+	for name, same := range map[string]bool{
+		"the namespace is the name":              f.Namespace.Text == "m",
+		"one wave takes all":                     cmp.Equal(f.Waves, []Wave{{Name: word(DefaultWave)}}),
+		"a shard has 20,000 rows":                f.Users.ShardRows == 20_000,
+		"a row has 64 MiB":                       f.MaxRowBytes == 64<<20,
+		"5 per cent may be quarantined":          f.Stop.Quarantined == 5,
+		"rows without a user are rejected":       f.Tables[0].Unowned == UnownedReject,
+		"values that are not named are rejected": f.Tables[0].Columns[1].SQL.Otherwise.Do == OtherwiseReject,
+		"a reference waits":                      f.Tables[0].Columns[2].UUID.Missing == MissingWait,
+	} {
+		if !same {
+			t.Errorf("not so: %s", name)
+		}
+	}
+}
+
+func TestANarrowerPolicyHolds(t *testing.T) {
+	file := Policies{ZeroDate: Policy{Do: PolicyToNull}, TooLong: Policy{Do: PolicyTruncate}, KeepOriginals: new(true)}
+	column := Policies{ZeroDate: Policy{Do: PolicyTo, To: "1970-01-01"}, KeepOriginals: new(false)}
+	want := Policies{ZeroDate: column.ZeroDate, TooLong: file.TooLong, KeepOriginals: new(false)}
+	if diff := cmp.Diff(want, column.Or(Policies{}).Or(file)); diff != "" {
+		t.Error(diff)
+	}
+}
