@@ -21,7 +21,7 @@ type Facts struct {
 	Dead      []shard.DeadLetter
 	Parts     []Part
 	Mappings  []string  // hashes of the mappings that receipts name
-	Positions []string  // of the legacy binlog, as receipts name them; one alone means that nothing was written between the first and the last shard
+	Positions []string  // of the legacy binlog as receipts name them, "" where a shard saw none; one alone means that it did not move
 	First     time.Time // when the first shard was begun; zero before
 	Last      time.Time // when the last shard ended
 }

@@ -119,7 +119,11 @@ func apply(ctx context.Context, tx pgx.Tx, number int, s step) error {
 // CheckVersion returns nil if the database has a whole ledger of exactly this program's version, an error that wraps ErrAbsent if it has none, and
 // otherwise one that says what to do.
 func CheckVersion(ctx context.Context, conn *pgx.Conn) error {
-	all, err := steps(schemaFiles)
+	return checkVersion(ctx, conn, schemaFiles)
+}
+
+func checkVersion(ctx context.Context, conn *pgx.Conn, files fs.FS) error {
+	all, err := steps(files)
 	if err != nil {
 		return err
 	}

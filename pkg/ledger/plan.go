@@ -101,16 +101,21 @@ func copyCells(ctx context.Context, tx pgx.Tx, name string, cells iter.Seq2[Cell
 	next, stop := iter.Pull2(cells)
 	defer stop()
 	n := 0
+	var broken error // the server's answer to a COPY that was broken off hides it
 	columns := []string{"migration", "ordinal", "after_key", "through_key", "users", "hashes"}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"rehome", "cell"}, columns, pgx.CopyFromFunc(func() ([]any, error) {
 		c, err, ok := next()
 		if !ok || err != nil {
+			broken = err
 			return nil, err
 		}
 		row := []any{name, n, c.After.Marshal(), c.Through.Marshal(), len(c.Hashes), packHashes(c.Hashes)}
 		n++
 		return row, nil
 	}))
+	if broken != nil {
+		return broken
+	}
 	if err != nil {
 		return fmt.Errorf("store the grid of migration %s in the ledger, cell %d: %w", name, n, err)
 	}
