@@ -4,12 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
 	"rehome/pkg/mapping"
-	"rehome/pkg/shard"
 	"rehome/pkg/value"
 )
 
@@ -24,7 +24,7 @@ type resolver struct {
 func (r *resolver) Resolve(ctx context.Context, query string) (mapping.Resolved, error) {
 	resolved, err := r.resolve(ctx, query)
 	var refused *mysql.MySQLError
-	if errors.As(err, &refused) && (kindOf(err) != shard.Outage || string(refused.SQLState[:2]) == "42") {
+	if errors.As(err, &refused) && !slices.Contains(outageErrors, refused.Number) {
 		if reason := redact(err).(*serverError); reason.text != "" {
 			return resolved, &mapping.QueryFault{Reason: reason.text}
 		}

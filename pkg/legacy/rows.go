@@ -74,8 +74,8 @@ func (r *reader) row(cells []value.Cell) error {
 	if err != nil {
 		return r.fault("", err)
 	}
-	if unit == nil {
-		unit = k.Canonical()
+	if r.kind == shard.Unowned {
+		unit = canonical(k)
 	}
 	return r.yield(shard.Row{Unit: unit, Key: k, Cells: cells[n:]})
 }
@@ -93,7 +93,7 @@ func (r *reader) unitOf(cells []value.Cell) ([]byte, []value.Cell, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r.unit = k.Canonical()
+	r.unit = canonical(k)
 	return r.unit, cells[len(exprs):], nil
 }
 
@@ -102,8 +102,11 @@ func (r *reader) dropped(cells []value.Cell) error {
 	if err != nil {
 		return r.fault("", err)
 	}
-	return r.yield(shard.Row{Unit: k.Canonical(), Key: k})
+	return r.yield(shard.Row{Unit: canonical(k), Key: k})
 }
+
+// canonical is never nil: the empty text is a key, too.
+func canonical(k keyspace.Key) []byte { return append([]byte{}, k.Canonical()...) }
 
 func (r *reader) fault(cause string, err error) error {
 	return shard.Fail(shard.Data, cause, fmt.Errorf("read the rows of %s: %w", r.question, err))

@@ -1,0 +1,99 @@
+package legacy
+
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+
+	"rehome/pkg/sandbox"
+)
+
+func TestMain(m *testing.M) { sandbox.Main(m) }
+
+// A fixture is a database of one test, with a connection that may write.
+type fixture struct {
+	*DB
+	admin  *sql.DB
+	config *mysql.Config // of root
+}
+
+func newFixture(t *testing.T, statements ...string) fixture {
+	t.Helper()
+	config := configOf(t, sandbox.MariaDB(t))
+	f := fixture{config: config, admin: adminOf(t, config)}
+	f.exec(t, statements...)
+	db, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	f.DB = db
+	return f
+}
+
+func configOf(t *testing.T, dsn string) *mysql.Config {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal("the sandbox's DSN is no URL")
+	}
+	config := mysql.NewConfig()
+	config.User = u.User.Username()
+	config.Passwd, _ = u.User.Password()
+	config.Net, config.Addr, config.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+	config.Collation = "utf8mb4_bin"
+	return config
+}
+
+func adminOf(t *testing.T, config *mysql.Config) *sql.DB {
+	t.Helper()
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := sql.OpenDB(connector)
+	t.Cleanup(func() { _ = admin.Close() })
+	return admin
+}
+
+func (f fixture) exec(t *testing.T, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		if _, err := f.admin.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// as opens the database as a user who has nothing but the grants.
+func (f fixture) as(t *testing.T, user string, grants ...string) *DB {
+	t.Helper()
+	account := fmt.Sprintf("%s@'127.0.0.1'", user)
+	f.exec(t, "CREATE USER "+account+" IDENTIFIED BY 'reads'")
+	t.Cleanup(func() { _, _ = f.admin.Exec("DROP USER " + account) })
+	for _, grant := range grants {
+		f.exec(t, "GRANT "+grant+" TO "+account)
+	}
+	config := f.config.Clone()
+	config.User, config.Passwd = user, "reads"
+	db, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func (f fixture) snapshot(t *testing.T, r Reading) *Snapshot {
+	t.Helper()
+	s, err := f.Snapshot(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
