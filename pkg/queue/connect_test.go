@@ -141,6 +141,17 @@ func TestAMissingRightIsAnErrorOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestAConnectionIsNeverGivenUpAndHoldsNothingBack(t *testing.T) {
+	server := embed(t)
+	o := connect(t, server.URL(), server.Token()).nc.Opts
+	if o.MaxReconnect != -1 || !o.IgnoreAuthErrorAbort {
+		t.Errorf("reconnects %d times, through refusals: %v", o.MaxReconnect, o.IgnoreAuthErrorAbort)
+	}
+	if o.ReconnectBufSize != -1 {
+		t.Errorf("holds back %d bytes while there is no connection", o.ReconnectBufSize)
+	}
+}
+
 func TestARequestIsBoundedWhateverTheCallersDeadline(t *testing.T) {
 	t.Parallel()
 	c := connect(t, fakeServer(t, "2.15.2"), "") // which answers nothing

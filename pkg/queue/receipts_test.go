@@ -1,8 +1,11 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,7 +82,8 @@ func TestReceipts(t *testing.T) {
 	})
 
 	t.Run("a message that is none is left out and counted", func(t *testing.T) {
-		c := declared(t)
+		var log bytes.Buffer
+		c := declared(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
 		if _, err := c.js.Publish(t.Context(), receipts.subject(id(1)), []byte(`{"started_at":"canary"}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -87,6 +91,9 @@ func TestReceipts(t *testing.T) {
 		comes(t, readReceipts(t, c), 2)
 		if c.Refused() != 1 {
 			t.Errorf("%d refused, want 1", c.Refused())
+		}
+		if text := log.String(); !strings.Contains(text, "a time in it is none") || strings.Contains(text, "canary") {
+			t.Errorf("log: %s", text)
 		}
 	})
 

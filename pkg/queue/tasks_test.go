@@ -99,6 +99,24 @@ func TestNext(t *testing.T) {
 		ack(t, next(t, c))
 	})
 
+	t.Run("a task that is on its way when the wait ends is given back", func(t *testing.T) {
+		t.Parallel()
+		c := declared(t)
+		publish(t, c, 1)
+		consumer, err := queueOf(t, c).bind(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*10*time.Microsecond)
+			if msg, err := pull(ctx, consumer); err == nil {
+				_ = msg.Nak()
+			}
+			cancel()
+		}
+		ack(t, next(t, c))
+	})
+
 	t.Run("a closed connection ends the wait", func(t *testing.T) {
 		t.Parallel()
 		c := declared(t)
