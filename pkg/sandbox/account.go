@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -48,6 +49,9 @@ func (a *account) attr() *syscall.SysProcAttr {
 
 // mkdir makes a directory that only the account can enter.
 func (a *account) mkdir(path string) error {
+	if err := a.mayReach(path); err != nil {
+		return err
+	}
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return err
 	}
@@ -60,6 +64,26 @@ func (a *account) writeFile(path, text string) error {
 		return err
 	}
 	return a.own(path)
+}
+
+// mayReach finds out before a server does, and says it better.
+func (a *account) mayReach(path string) error {
+	if a == nil {
+		return nil
+	}
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o001 == 0 {
+			return fmt.Errorf("user %d, whom the server runs as, may not enter %s: set TMPDIR to a directory that every user "+
+				"may enter, such as /tmp", a.uid, dir)
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
 }
 
 func (a *account) own(path string) error {

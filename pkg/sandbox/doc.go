@@ -5,6 +5,6 @@
 // Servers die with the process that started them, even when it is killed; a directory that a killed process could not
 // remove is removed by the next start of any sandbox of the same user.
 //
-// Tests that look for leaked goroutines ignore the sandbox's own with
-// goleak.IgnoreAnyFunction("rehome/pkg/sandbox.(*process).run").
+// Tests that look for leaked goroutines ignore the sandbox's own with goleak.IgnoreCurrent, taken after they have their
+// databases.
 package sandbox

@@ -42,7 +42,9 @@ func TestEndOfOwner(t *testing.T) {
 		}
 		child, held := hold(t, dir, nil)
 		end(t, child, os.Kill)
-		awaitGone(held.PIDs)
+		if err := awaitGone(held.PIDs, killLimit); err != nil {
+			t.Fatal(err)
+		}
 		next, err := newHome(dir)
 		if err != nil {
 			t.Fatal(err)

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -41,7 +44,28 @@ func TestSandbox(t *testing.T) {
 	})
 }
 
+func TestAccount(t *testing.T) {
+	t.Run("says which directory keeps the server's user out", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		server := &account{uid: 65534, gid: 65534}
+		if err := server.mkdir(filepath.Join(dir, "data")); err == nil || !strings.Contains(err.Error(), dir+": set TMPDIR") {
+			t.Errorf("mkdir = %v", err)
+		}
+	})
+}
+
 func TestSharedServers(t *testing.T) {
+	t.Run("have no goroutine that IgnoreCurrent does not cover", func(t *testing.T) {
+		MariaDB(t)
+		Postgres(t)
+		before := goleak.IgnoreCurrent()
+		MariaDB(t)
+		Postgres(t)
+		goleak.VerifyNone(t, before)
+	})
 	t.Run("each test has databases of its own on both", func(t *testing.T) {
 		if one, other := MariaDB(t), MariaDB(t); one == other {
 			t.Errorf("MariaDB returned %s twice", one)

@@ -15,6 +15,7 @@ import (
 
 const (
 	startLimit = 2 * time.Minute // crash recovery included
+	killLimit  = 10 * time.Second
 	probeEvery = 10 * time.Millisecond
 	logTail    = 2000 // bytes of a server's log that an error quotes
 )
@@ -67,7 +68,7 @@ func (s *server) Kill() {
 	for _, pid := range orphans {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	awaitGone(orphans)
+	_ = awaitGone(orphans, killLimit) // what the kernel does not let go of is not ours to wait for
 	s.killed()
 }
 
@@ -178,14 +179,19 @@ func (s *server) tail() string {
 }
 
 // awaitGone waits for processes that are not our children: nothing tells us of their end.
-func awaitGone(pids []int) {
-	tick := time.NewTicker(probeEvery)
+func awaitGone(pids []int, limit time.Duration) error {
+	tick, late := time.NewTicker(probeEvery), time.After(limit)
 	defer tick.Stop()
 	for _, pid := range pids {
 		for alive(pid) {
-			<-tick.C
+			select {
+			case <-tick.C:
+			case <-late:
+				return fmt.Errorf("process %d is still there after %s", pid, limit)
+			}
 		}
 	}
+	return nil
 }
 
 // startOnFreePort tries another port when somebody else takes the first between the draw and the start.
