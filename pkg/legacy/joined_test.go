@@ -94,6 +94,7 @@ func TestSlicesOfPlans(t *testing.T) {
 			verdict{[]string{"[9 1]"}, 1, 0, map[string][]string{"9,1": {"orphan", "10"}}}},
 		"a list of two columns is just these rows": {linesPlan, shard.Slice{Kind: shard.Unowned, Only: []keyspace.Key{{"8", "5"}, {"9", "2"}}},
 			verdict{[]string{"[8 5]", "[9 2]"}, 2, 1, map[string][]string{"8,5": {"lost", "1"}}}},
+		"all users are known to themselves": {usersPlan, shard.Slice{Kind: shard.Unowned}, verdict{nil, 0, 0, map[string][]string{}}},
 		"an own key of two columns": {ownKey, shard.Slice{Kind: shard.OwnKey, Range: of(keyspace.Key{"1", "1"}, keyspace.Key{"9", "1"})},
 			verdict{[]string{"[1 2]", "[2 1]", "[8 5]", "[9 1]"}, 4, 2, map[string][]string{"8,5": {"lost", "1"}, "9,1": {"orphan", "10"}}}},
 		"an own key that rows share is one unit": {ownName, shard.Slice{Kind: shard.OwnKey, Range: of(keyspace.Key{"lost"}, keyspace.Key{"x"})},

@@ -218,6 +218,21 @@ func TestPlansOfStatements(t *testing.T) {
 				}
 			})
 		}
+		unowned := question{users: p.users(), plan: p.posts(), kind: shard.Unowned}
+		pids, err := within([]string{"`posts`.`pid`"}, integerKey, keyspace.Range{After: keyspace.Key{"10"}, Through: keyspace.Key{"200"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, c := range map[string]clause{
+			"unowned rows": unowned.rows(pids), "keys of unowned rows": unowned.units(pids), "the count of unowned rows": unowned.count(pids),
+		} {
+			t.Run(name+": "+what+" are read by a range of their key and a look at their user", func(t *testing.T) {
+				plan := f.explain(t, c)
+				if plan["posts"] != "range" || plan["users"] != "eq_ref" && plan["users"] != "unique_subquery" {
+					t.Errorf("got %v of %s", plan, c.sql)
+				}
+			})
+		}
 		t.Run(name+": weights are read from the children's index alone", func(t *testing.T) {
 			part, err := within([]string{"uid"}, p.users().Kinds, r)
 			if err != nil {
