@@ -25,7 +25,7 @@ type Book struct {
 }
 
 // Begin opens the data's transaction, locks the shard's row in it and checks that the claim still holds; conn is the session that
-// claimed. The error is a shard.Stale failure if it does not hold any more.
+// claimed, for in any other the reaper would not find the lock. The error is a shard.Stale failure if the claim does not hold any more.
 func (l *Ledger) Begin(ctx context.Context, conn *pgx.Conn, claim Claim) (*Book, error) {
 	tx, err := conn.BeginTx(ctx, readCommitted)
 	if err != nil {
@@ -42,12 +42,13 @@ func (b *Book) check(ctx context.Context) error {
 	id := b.claim.Shard.ID
 	var state shard.State
 	var attempt int
+	var ours bool
 	var xid string
 	err := b.tx.QueryRow(ctx, `
-		SELECT state, attempt, pg_current_xact_id()::text
+		SELECT state, attempt, coalesce(holder_pid = pg_backend_pid(), false), pg_current_xact_id()::text
 		  FROM rehome.shard
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
-		   FOR UPDATE NOWAIT`, id.Migration, id.Ordinal, id.Generation).Scan(&state, &attempt, &xid)
+		   FOR UPDATE NOWAIT`, id.Migration, id.Ordinal, id.Generation).Scan(&state, &attempt, &ours, &xid)
 	switch {
 	case sqlState(err) == lockNotAvailable:
 		return shard.Failf(shard.Stale, "lock shard %s: somebody else works on it", id)
@@ -57,6 +58,8 @@ func (b *Book) check(ctx context.Context) error {
 		return fmt.Errorf("lock shard %s: %w", id, err)
 	case state != shard.Planned || attempt != b.claim.Token:
 		return shard.Failf(shard.Stale, "lock shard %s under token %d: it is %s, and its token is %d", id, b.claim.Token, state, attempt)
+	case !ours:
+		return shard.Failf(shard.Stale, "lock shard %s under token %d: this session does not hold it", id, b.claim.Token)
 	}
 	b.xid, err = strconv.ParseUint(xid, 10, 64)
 	return err
