@@ -50,7 +50,7 @@ type File struct {
 	Tables      []Entry  `json:"tables"`
 	Ignore      []Reason `json:"ignore,omitempty"` // legacy tables that are left where they are
 	Policies    Policies `json:"policies,omitzero"`
-	Stop        Stop     `json:"stop"`
+	Stop        Stop     `json:"-"` // when to give up; raising it is no change of meaning
 	MaxRowBytes int64    `json:"max_row_bytes"`
 }
 
@@ -73,7 +73,6 @@ type Target struct {
 type Users struct {
 	From      Expr   `json:"from"`
 	Key       []Expr `json:"key"`
-	Where     *Expr  `json:"where,omitempty"`
 	ShardRows int    `json:"shard_rows"` // a shard's weight in rows; 0 is "auto"
 	Pos       Pos    `json:"-"`
 }

@@ -85,3 +85,25 @@ func (t sqlToken) word(keyword string) bool {
 
 // Quote returns the name as MySQL's quoted identifier.
 func Quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// JoinedKey returns the primary key of a table that from joins, as quoted expressions in from.
+func JoinedKey(from string, table *LegacyTable) ([]string, error) {
+	tables, err := parseFrom(from)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		if !strings.EqualFold(t.table, table.Name) {
+			continue
+		}
+		var key []string
+		for _, column := range table.PrimaryKey {
+			key = append(key, Quote(t.name)+"."+Quote(column))
+		}
+		if len(key) == 0 {
+			return nil, errors.New("table " + table.Name + " has no primary key, so that it cannot be told whether each of its rows is used")
+		}
+		return key, nil
+	}
+	return nil, errors.New("from does not join a table " + table.Name)
+}

@@ -3,7 +3,6 @@ package mapping
 import (
 	"slices"
 	"strconv"
-	"strings"
 )
 
 var fileShape = object(
@@ -48,7 +47,6 @@ var targetShape = object(func(at Pos) Target { return Target{Pos: at} }, nil,
 var usersShape = object(func(at Pos) Users { return Users{ShardRows: DefaultShardRows, Pos: at} }, nil,
 	must("from", "the table of users", fromShape, func(u *Users) *Expr { return &u.From }),
 	must("key", "the user's key: an expression, or a list of them", keyExprs, func(u *Users) *[]Expr { return &u.Key }),
-	may("where", "users that do not match are left out", whereShape, func(u *Users) **Expr { return &u.Where }),
 	may("shard_rows", "a shard's weight: the users' own rows plus all rows that hang off them; 20000 by default",
 		shardRowsShape, func(u *Users) *int { return &u.ShardRows }))
 
@@ -71,10 +69,6 @@ func checkFile(at place, given keys, f *File) {
 		f.Waves = []Wave{{Name: Word{Text: DefaultWave}}}
 	}
 	checkWaves(at, f.Waves)
-	tables := unique{at: at, list: "tables", field: "into"}
-	for i, e := range f.Tables {
-		tables.add(i, strings.TrimPrefix(e.Into.Text, "public."), e.Into.Pos)
-	}
 }
 
 func checkWaves(at place, waves []Wave) {
