@@ -95,6 +95,9 @@ func resultType(c *sql.ColumnType) value.LegacyType {
 
 // rewritten returns the query as the server understands it, every name in full.
 func (r *resolver) rewritten(ctx context.Context, conn *sql.Conn, query string) (string, error) {
+	if _, err := conn.ExecContext(ctx, `SET SESSION sql_notes = 1`); err != nil {
+		return "", err
+	}
 	explain := "EXPLAIN FORMAT=TRADITIONAL "
 	if r.db.version.maria {
 		explain = "EXPLAIN EXTENDED "
@@ -120,5 +123,5 @@ func (r *resolver) rewritten(ctx context.Context, conn *sql.Conn, query string) 
 			return text, notes.Err()
 		}
 	}
-	return "", errors.Join(errors.New("the server does not show how it understands the query: is sql_notes off?"), notes.Err())
+	return "", errors.Join(errors.New("the server does not show how it understands the query"), notes.Err())
 }

@@ -148,7 +148,7 @@ func warningCodes(ctx context.Context, conn *sql.Conn) (codes []string, harmless
 		if err := rows.Scan(&level, &code, &text); err != nil {
 			return nil, 0, err
 		}
-		if level == "Note" || slices.Contains(deprecations, code) {
+		if slices.Contains(deprecations, code) {
 			harmless++
 		} else if !slices.Contains(codes, code) {
 			codes = append(codes, code)

@@ -7,13 +7,12 @@ import (
 	"fmt"
 )
 
-// session makes every connection read the same values from every server. Division by zero warns instead of becoming a silent
+// session makes every connection read the same values from every server, by variables that need no privilege. Division by zero warns instead of becoming a silent
 // NULL; zero dates stay comparable, so NO_ZERO_DATE is off. What stands in comments is for MariaDB (M!) or MySQL (!50712) alone.
 var session = []string{
 	`SET NAMES utf8mb4 COLLATE utf8mb4_bin`,
 	`SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO',
 		time_zone = '+00:00',
-		max_error_count = 1024,
 		net_read_timeout = 600,
 		net_write_timeout = 600,
 		lock_wait_timeout = 60,

@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -250,7 +251,11 @@ func TestPlansOfStatements(t *testing.T) {
 // explain returns how each table is read.
 func (f fixture) explain(t *testing.T, c clause) map[string]string {
 	t.Helper()
-	stmt, err := f.pool.PrepareContext(t.Context(), "EXPLAIN "+c.sql)
+	explain := "EXPLAIN "
+	if !f.version.maria {
+		explain = "EXPLAIN FORMAT=TRADITIONAL "
+	}
+	stmt, err := f.pool.PrepareContext(t.Context(), explain+c.sql)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,19 +265,20 @@ func (f fixture) explain(t *testing.T, c clause) map[string]string {
 		t.Fatal(err)
 	}
 	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields, into := make([]sql.NullString, len(columns)), make([]any, len(columns))
+	for i := range fields {
+		into[i] = &fields[i]
+	}
 	out := map[string]string{}
 	for rows.Next() {
-		var table, access *string
-		var rest [8]any
-		for i := range rest {
-			rest[i] = new(any)
-		}
-		if err := rows.Scan(rest[0], rest[1], &table, &access, rest[2], rest[3], rest[4], rest[5], rest[6], rest[7]); err != nil {
+		if err := rows.Scan(into...); err != nil {
 			t.Fatal(err)
 		}
-		if table != nil && access != nil {
-			out[*table] = *access
-		}
+		out[fields[slices.Index(columns, "table")].String] = fields[slices.Index(columns, "type")].String
 	}
 	return out
 }
