@@ -31,8 +31,12 @@ type Part struct {
 	Violations int64
 }
 
-// SaveParts adds the parts in the caller's transaction, the one that takes them off, so that their definitions cannot be lost.
+// SaveParts keeps the parts, in place of those of an earlier load, in the caller's transaction, the one that takes them off, so that
+// their definitions cannot be lost.
 func (l *Ledger) SaveParts(ctx context.Context, tx pgx.Tx, name string, parts []Part) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM rehome.part WHERE migration = $1`, name); err != nil {
+		return fmt.Errorf("forget the parts of migration %s: %w", name, err)
+	}
 	for _, p := range parts {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO rehome.part (migration, ordinal, table_name, name, kind, definition, detail, state, violations)

@@ -46,22 +46,25 @@ func (l *Ledger) written(ctx context.Context, name string, entry int, yield func
 // Reset forgets the migration: its plan, its manifests and all that happened. The caller has taken what Written says out of the target before. The
 // error wraps ErrNotFound if there is no such migration, and it waits no longer than the session's lock_timeout for those at work.
 func (l *Ledger) Reset(ctx context.Context, name string) error {
-	return l.inTx(ctx, func(tx pgx.Tx) error {
-		var mapping string
-		if err := tx.QueryRow(ctx, `DELETE FROM rehome.migration WHERE name = $1 RETURNING mapping_hash`, name).Scan(&mapping); err != nil {
-			return fmt.Errorf("reset migration %s: %w", name, absent(err))
-		}
-		if err := dropPartitions(ctx, tx, name); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `
-			DELETE FROM rehome.mapping WHERE hash = $1 AND NOT EXISTS (SELECT FROM rehome.migration WHERE mapping_hash = $1)`, mapping)
-		if err != nil {
-			return fmt.Errorf("reset migration %s: %w", name, err)
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM rehome.worker WHERE migration = $1`, name); err != nil {
-			return fmt.Errorf("reset migration %s: %w", name, err)
-		}
-		return nil
-	})
+	return l.inTx(ctx, func(tx pgx.Tx) error { return l.ResetIn(ctx, tx, name) })
+}
+
+// ResetIn is Reset in the caller's transaction.
+func (l *Ledger) ResetIn(ctx context.Context, tx pgx.Tx, name string) error {
+	var mapping string
+	if err := tx.QueryRow(ctx, `DELETE FROM rehome.migration WHERE name = $1 RETURNING mapping_hash`, name).Scan(&mapping); err != nil {
+		return fmt.Errorf("reset migration %s: %w", name, absent(err))
+	}
+	if err := dropPartitions(ctx, tx, name); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `
+		DELETE FROM rehome.mapping WHERE hash = $1 AND NOT EXISTS (SELECT FROM rehome.migration WHERE mapping_hash = $1)`, mapping)
+	if err != nil {
+		return fmt.Errorf("reset migration %s: %w", name, err)
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM rehome.worker WHERE migration = $1`, name); err != nil {
+		return fmt.Errorf("reset migration %s: %w", name, err)
+	}
+	return nil
 }

@@ -172,3 +172,14 @@ func Duration(seconds float64) string {
 		return fmt.Sprintf("%dh%02dm", s/3600, s%3600/60)
 	}
 }
+
+// Write writes the report in the given form: text, or json.
+func (r *Report) Write(w io.Writer, format string) error {
+	switch format {
+	case "", "text":
+		return r.Text(w)
+	case "json":
+		return r.JSON(w)
+	}
+	return fmt.Errorf("write the report as %q: there is text and json", format)
+}

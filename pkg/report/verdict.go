@@ -21,11 +21,9 @@ type Facts struct {
 	Migration, Run, Rehome string
 	Mappings               []string
 	Entries                []Entry
-	Planned                Planned
-	Users                  Users // all but Planned
+	Users                  Users
 	Shards                 Shards
-	Migrated               []int64       // users by wave
-	Open                   []bool        // waves that have shards which are not done
+	Waves                  []Wave
 	Sums                   []shard.Table // over all receipts, one for each entry
 	Rules                  []shard.Rule
 	Causes                 []Cause
@@ -36,15 +34,10 @@ type Facts struct {
 	Now                    time.Time
 }
 
-// An Entry names one entry of the mapping's tables.
-type Entry struct{ Into, From string }
-
-// Planned is what the plan counted.
-type Planned struct {
-	Users int64    `json:"users"`
-	Waves []int64  `json:"waves"`
-	Names []string `json:"names"`
-	Rows  []int64  `json:"rows"`
+// An Entry is one entry of the mapping's tables, with the rows of its row source as the plan counted them.
+type Entry struct {
+	Into, From string
+	Rows       int64
 }
 
 // A Closing is what the end of the load found out; the ledger keeps it.
@@ -61,16 +54,8 @@ type Closing struct {
 func Build(f Facts) *Report {
 	r := &Report{
 		Migration: f.Migration, Run: f.Run, Rehome: f.Rehome, Mapping: f.Mappings, Consistency: "unproved", Accepted: f.Accepted,
-		Users: f.Users, Shards: f.Shards, Causes: f.Causes, Constraints: f.Off, StartedAt: f.Started,
+		Users: f.Users, Shards: f.Shards, Waves: f.Waves, Causes: f.Causes, Constraints: f.Off, StartedAt: f.Started,
 		Reasons: []string{}, Legacy: []Legacy{}, Sequences: []Sequence{},
-	}
-	r.Users.Planned = f.Planned.Users
-	for i, name := range f.Planned.Names {
-		gate := "passed"
-		if f.Open[i] {
-			gate = "open"
-		}
-		r.Waves = append(r.Waves, Wave{Name: name, Users: WaveUsers{Planned: f.Planned.Waves[i], Migrated: f.Migrated[i]}, Gate: gate})
 	}
 	end := f.Now
 	if f.Closing != nil {
@@ -97,7 +82,7 @@ func Build(f Facts) *Report {
 func (f *Facts) table(i int, e Entry, consistency string) Table {
 	s := f.Sums[i]
 	t := Table{
-		Into: e.Into, From: e.From, Planned: f.Planned.Rows[i], Source: s.Source, Read: s.Read, Written: s.Written, Gathered: s.Gathered,
+		Into: e.Into, From: e.From, Planned: e.Rows, Source: s.Source, Read: s.Read, Written: s.Written, Gathered: s.Gathered,
 		SetAside: s.SetAside, Waiting: s.Waiting, LeftOut: s.LeftOut, Changed: s.Changed, Unexplained: s.Unexplained(),
 		Expected: s.Expected, Stored: s.Stored,
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -55,6 +56,17 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return &s, nil
+}
+
+// Create makes an empty database on each of the two servers; the names are plain identifiers.
+func (s *Sandbox) Create(ctx context.Context, legacy, target string) error {
+	if err := s.Legacy.exec(ctx, "CREATE DATABASE "+legacy); err != nil {
+		return fmt.Errorf("create legacy database %s: %w", legacy, err)
+	}
+	if err := s.Target.exec(ctx, "CREATE DATABASE "+target+" TEMPLATE template0"); err != nil {
+		return fmt.Errorf("create target database %s: %w", target, err)
+	}
+	return nil
 }
 
 // LegacyDSN is the mysql:// URL, password included, of a database of the legacy server; it need not exist.

@@ -1,0 +1,127 @@
+// Package aggregator is the body of the aggregator program: it collects receipts into a tally that can be watched, and comes to the
+// verdict from the ledger. It writes nothing, so that any number of them, started at any time, see the same.
+package aggregator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"rehome/pkg/ledger"
+	"rehome/pkg/plan"
+	"rehome/pkg/report"
+	"rehome/pkg/shard"
+)
+
+// Report comes to the verdict on a migration from the ledger alone. The error wraps ledger.ErrNotFound if there is none of that name.
+func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*report.Report, error) {
+	facts, err := l.Facts(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	census, err := l.Census(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	record, err := recordOf(&facts.Migration)
+	if err != nil {
+		return nil, err
+	}
+	f := report.Facts{
+		Migration: facts.Migration.Name, Run: facts.Migration.Run, Rehome: version, Mappings: facts.Mappings,
+		Rules: facts.Rules, Accepted: record.Accepted, Started: facts.Migration.StartedAt, Now: time.Now().UTC(),
+		Users: report.Users{
+			Planned: record.Users, Appeared: census.Appeared, Migrated: facts.Users.Migrated, Quarantined: facts.Users.Quarantined,
+			Vanished: census.Vanished, Pending: census.Pending,
+		},
+	}
+	if len(f.Mappings) == 0 {
+		f.Mappings = []string{facts.Migration.Mapping}
+	}
+	f.Sums = make([]shard.Table, len(record.Entries))
+	for i, e := range record.Entries {
+		f.Entries = append(f.Entries, report.Entry{Into: e.Into, From: e.From, Rows: e.Rows})
+		f.Sums[i].Entry = i
+	}
+	for _, t := range facts.Tables {
+		f.Sums[t.Entry] = t
+	}
+	for _, c := range facts.Causes {
+		f.Causes = append(f.Causes, report.Cause{Cause: c.Cause.Cause, Users: c.Users, Rows: c.Rows, SampleKeys: notNil(c.Samples)})
+	}
+	waves(&f, record, facts.Waves)
+	for _, p := range facts.Parts {
+		if p.Kind != "index" && p.State != ledger.Valid {
+			f.Off = append(f.Off, report.Constraint{Name: p.Name, Table: p.Table, State: string(p.State), Violations: p.Violations})
+		}
+	}
+	if len(facts.Migration.Closing) > 0 {
+		f.Closing = new(report.Closing)
+		if err := json.Unmarshal(facts.Migration.Closing, f.Closing); err != nil {
+			return nil, fmt.Errorf("read the closing counts of migration %s in the ledger: %w", name, err)
+		}
+	}
+	return report.Build(f), nil
+}
+
+func recordOf(m *ledger.Migration) (*plan.Record, error) {
+	var record plan.Record
+	if err := json.Unmarshal(m.Plan, &record); err != nil {
+		return nil, fmt.Errorf("read the plan of migration %s in the ledger: %w", m.Name, err)
+	}
+	return &record, nil
+}
+
+// waves sums up the mapping's waves and all shards.
+func waves(f *report.Facts, record *plan.Record, progress []ledger.Wave) {
+	for _, w := range record.Waves {
+		f.Waves = append(f.Waves, report.Wave{Name: w.Name, Users: report.WaveUsers{Planned: w.Users}, Gate: "open"})
+	}
+	for _, p := range progress {
+		f.Shards.Planned += int64(p.Planned + p.Done + p.Dead)
+		f.Shards.Done += int64(p.Done)
+		f.Shards.Dead += int64(p.Dead)
+		f.Shards.Pending += int64(p.Planned)
+		if p.Wave < len(f.Waves) {
+			f.Waves[p.Wave].Users.Migrated = p.Migrated
+			if p.Planned == 0 {
+				f.Waves[p.Wave].Gate = "passed"
+			}
+		}
+	}
+}
+
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// Progress tells how far a migration has come.
+func Progress(m *ledger.Migration, waves []ledger.Wave) report.Progress {
+	p := report.Progress{Migration: m.Name, State: string(m.State), Started: m.StartedAt}
+	record, err := recordOf(m)
+	if err != nil {
+		return p // a plan that cannot be read is an error of whoever needs more of it than this line
+	}
+	p.Users.Planned = record.Users
+	for _, w := range waves {
+		p.Users.Migrated += w.Migrated
+		p.Users.Quarantined += w.Quarantined
+		p.Rows += w.Written
+		p.Shards.Done += int64(w.Done)
+		p.Shards.Dead += int64(w.Dead)
+		p.Shards.Pending += int64(w.Planned)
+		p.Shards.Planned += int64(w.Planned + w.Done + w.Dead)
+		p.Working += w.Working
+		if w.Planned > 0 && p.Wave == "" && w.Wave < len(record.Waves) {
+			p.Wave = record.Waves[w.Wave].Name
+		}
+	}
+	for _, e := range record.Entries {
+		p.PlannedRows += e.Rows
+	}
+	return p
+}

@@ -1,0 +1,73 @@
+package aggregator
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"rehome/pkg/report"
+)
+
+// plainEvery is how often a view that is no terminal says something.
+const plainEvery = 10 * time.Second
+
+// A View shows progress to a person: one line that is redrawn on a terminal, else a plain line now and then. Its methods may be
+// called concurrently.
+type View struct {
+	mu       sync.Mutex
+	out      io.Writer
+	width    func() int // of the terminal; nil where there is none
+	meter    report.Meter
+	last     time.Time
+	shown    string // the line that stands on the terminal
+	previous string
+}
+
+// NewView returns a view that writes to the file. The caller closes it.
+func NewView(out *os.File) *View {
+	v := &View{out: out}
+	if fd := int(out.Fd()); term.IsTerminal(fd) {
+		v.width = func() int {
+			width, _, err := term.GetSize(fd)
+			if err != nil || width < 20 {
+				return 80
+			}
+			return width
+		}
+	}
+	return v
+}
+
+// Show shows how far the run has come.
+func (v *View) Show(p report.Progress) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	line := v.meter.Line(p, now)
+	if v.width == nil {
+		if now.Sub(v.last) >= plainEvery && line != v.previous {
+			v.last, v.previous = now, line
+			_, _ = fmt.Fprintln(v.out, line) // progress that cannot be shown stops nothing
+		}
+		return
+	}
+	if cut := v.width() - 1; len(line) > cut {
+		line = line[:cut]
+	}
+	v.shown = line
+	_, _ = fmt.Fprintf(v.out, "\r\x1b[K%s", line) // as above
+}
+
+// Close ends the line that stands on a terminal.
+func (v *View) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.shown != "" {
+		_, _ = fmt.Fprintln(v.out) // as above
+		v.shown = ""
+	}
+}

@@ -1,0 +1,40 @@
+package plan
+
+import "rehome/pkg/mapping"
+
+// A Record is what the ledger keeps of a plan beside its shards: what was counted, and all that a worker or a later start needs to
+// compile the mapping just as it was compiled then.
+type Record struct {
+	Users    int64                  `json:"users"`
+	Waves    []Wave                 `json:"waves"`
+	Entries  []Entry                `json:"entries"`
+	TimeZone string                 `json:"time_zone,omitempty"` // legacy.time_zone: it changes values, and is not in the mapping's hash
+	Accepted string                 `json:"accept_unproved,omitempty"`
+	Catalog  *mapping.TargetCatalog `json:"catalog"`          // the fed tables as they were before the load took constraints off
+	Checks   []string               `json:"checks,omitempty"` // checksums of the row sources, where the legacy server has no binlog
+}
+
+// A Wave is a planned cohort.
+type Wave struct {
+	Name  string `json:"name"`
+	Users int64  `json:"users"`
+}
+
+// An Entry is an entry of the mapping with the rows of its row source.
+type Entry struct {
+	Into string `json:"into"`
+	From string `json:"from"`
+	Rows int64  `json:"rows"`
+}
+
+// Record returns what the ledger keeps of the plan. The caller adds TimeZone, Accepted, Catalog and Checks.
+func (p *Plan) Record(m *mapping.Compiled) Record {
+	r := Record{Users: p.Users}
+	for i, wave := range m.File.Waves {
+		r.Waves = append(r.Waves, Wave{Name: wave.Name.Text, Users: p.Waves[i]})
+	}
+	for i, row := range m.Plans {
+		r.Entries = append(r.Entries, Entry{Into: row.Into, From: row.From, Rows: p.Rows[i]})
+	}
+	return r
+}

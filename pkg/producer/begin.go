@@ -1,0 +1,227 @@
+package producer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/keyspace"
+	"rehome/pkg/ledger"
+	"rehome/pkg/mapping"
+	"rehome/pkg/pausepoint"
+	"rehome/pkg/plan"
+	"rehome/pkg/shard"
+	"rehome/pkg/target"
+)
+
+// Plan plans the migration without writing anything.
+func (p *Producer) Plan(ctx context.Context) (*mapping.Compiled, *plan.Plan, []target.Part, error) {
+	c, _, _, err := p.compile(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := p.vacant(ctx, c); err != nil {
+		return nil, nil, nil, err
+	}
+	made, err := plan.Make(ctx, c, p.Legacy, shard.ID{Migration: p.name()})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	parts, err := p.parts(ctx, p.Pool, c)
+	return c, made, parts, err
+}
+
+// begin returns the planned migration, which it plans if nobody has, with its target made ready for the load.
+func (p *Producer) begin(ctx context.Context) (*run, error) {
+	r, err := p.open(ctx)
+	if notPlanned(err) {
+		if err := p.commitPlan(ctx); err != nil {
+			return nil, err
+		}
+		r, err = p.open(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	pausepoint.At("planned")
+	return r, r.detach(ctx)
+}
+
+// commitPlan plans the migration and commits the plan: from then on it is the plan.
+func (p *Producer) commitPlan(ctx context.Context) error {
+	c, catalog, warnings, err := p.compile(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		p.Log.WarnContext(ctx, w.String(), "migration", p.name())
+	}
+	if err := p.vacant(ctx, c); err != nil {
+		return err
+	}
+	from, to, err := p.identities(ctx)
+	if err != nil {
+		return err
+	}
+	position, err := p.Legacy.Position(ctx)
+	if err != nil {
+		return err
+	}
+	var checks []string
+	if position.Text == "" {
+		p.Log.WarnContext(ctx, "that the source is unchanged will be proved by table checksums: "+string(position.Missing), "migration", p.name())
+		if checks, err = p.Legacy.Checksums(ctx, sources(c)); err != nil {
+			return err
+		}
+	}
+	made, err := plan.Make(ctx, c, p.Legacy, shard.ID{Migration: p.name()})
+	if err != nil {
+		return err
+	}
+	record := made.Record(c)
+	record.TimeZone, record.Accepted = p.File.Legacy.TimeZone.Text, p.File.Legacy.AcceptUnproved.Text
+	record.Catalog, record.Checks = usedTables(c, catalog), checks
+	body, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("encode the plan of migration %s: %w", p.name(), err)
+	}
+	_, err = p.ledger().Create(ctx, ledger.Plan{
+		Migration: ledger.Migration{
+			Name: p.name(), Mapping: c.Hash, Fingerprint: c.Fingerprint, Legacy: from, Target: to, PositionPlanned: position.Text, Plan: body,
+		},
+		Canonical: mapping.Canonical(p.File), Cells: cells(made), Shards: made.Shards,
+	})
+	return err
+}
+
+func cells(made *plan.Plan) iter.Seq2[ledger.Cell, error] {
+	return func(yield func(ledger.Cell, error) bool) {
+		for i := range made.Cells {
+			cell := &made.Cells[i]
+			if !yield(ledger.Cell{Range: keyspace.Range{After: cell.After, Through: cell.Through}, Hashes: cell.Hashes}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// usedTables reduces the catalog to what the mapping feeds.
+func usedTables(c *mapping.Compiled, catalog *mapping.TargetCatalog) *mapping.TargetCatalog {
+	out := &mapping.TargetCatalog{Server: catalog.Server}
+	for _, name := range fed(c) {
+		out.Tables = append(out.Tables, *catalog.Table(name))
+	}
+	return out
+}
+
+// sources returns the legacy tables that feed the target, each once.
+func sources(c *mapping.Compiled) []string {
+	var tables []string
+	for _, row := range c.Plans {
+		if !slices.Contains(tables, row.Source) {
+			tables = append(tables, row.Source)
+		}
+	}
+	return tables
+}
+
+// vacant refuses tables that hold rows or are in use: their constraints could not come off.
+func (p *Producer) vacant(ctx context.Context, c *mapping.Compiled) error {
+	v, err := target.Vacant(ctx, p.Pool, fed(c))
+	if err != nil {
+		return err
+	}
+	for _, table := range slices.Sorted(maps.Keys(v.Rows)) {
+		if v.Rows[table] {
+			return refuse("table %s of the target holds rows that no manifest of ours knows: empty it, or name another target; loading into a table in use is not supported yet", table)
+		}
+	}
+	if len(v.InUse) > 0 {
+		return refuse("somebody else uses the target's tables: %s; end that first, constraints come off during the load", strings.Join(v.InUse, "; "))
+	}
+	return nil
+}
+
+// parts returns what comes off the fed tables for the load, in the order in which it is put back.
+func (p *Producer) parts(ctx context.Context, db target.DB, c *mapping.Compiled) ([]target.Part, error) {
+	kept := map[[2]string]bool{}
+	for _, row := range c.Plans {
+		kept[[2]string{row.Into, row.KeyName}] = true
+	}
+	parts, err := target.Detachable(ctx, db, fed(c), func(table, name string) bool { return kept[[2]string{table, name}] })
+	if err != nil {
+		return nil, err
+	}
+	order := []target.PartKind{target.Unique, target.Index, target.ForeignKey}
+	slices.SortStableFunc(parts, func(a, b target.Part) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
+	return parts, nil
+}
+
+// detach takes constraints and indexes off for the load, in the transaction that writes their definitions down.
+func (r *run) detach(ctx context.Context) error {
+	if r.m.State != ledger.Planned {
+		return nil
+	}
+	err := r.inTx(ctx, func(tx pgx.Tx) error {
+		parts, err := r.parts(ctx, tx, r.mapping)
+		if err != nil {
+			return err
+		}
+		rows := make([]ledger.Part, len(parts))
+		for i, part := range parts {
+			detail, err := json.Marshal(part)
+			if err != nil {
+				return err
+			}
+			rows[i] = ledger.Part{Ordinal: i, Table: part.Table, Name: part.Name, Kind: string(part.Kind), Definition: part.Definition,
+				Detail: detail, State: ledger.Off}
+		}
+		if err := r.ledger.SaveParts(ctx, tx, r.m.Name, rows); err != nil {
+			return err
+		}
+		if err := target.Detach(ctx, tx, parts); err != nil {
+			return err
+		}
+		return r.ledger.SetStateIn(ctx, tx, r.m.Name, ledger.Loading)
+	})
+	if err != nil {
+		return fmt.Errorf("take the constraints off for the load: %w", err)
+	}
+	r.m.State = ledger.Loading
+	pausepoint.At("detached")
+	return nil
+}
+
+// off returns the parts that are not back yet, in the order in which they come back.
+func (r *run) off(ctx context.Context) ([]ledger.Part, []target.Part, error) {
+	rows, err := r.ledger.Parts(ctx, r.m.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	var known []ledger.Part
+	var parts []target.Part
+	for _, row := range rows {
+		if row.State == ledger.Valid {
+			continue
+		}
+		var part target.Part
+		if err := json.Unmarshal(row.Detail, &part); err != nil {
+			return nil, nil, fmt.Errorf("read the definition of %s in the ledger: %w", row.Name, err)
+		}
+		known, parts = append(known, row), append(parts, part)
+	}
+	return known, parts, nil
+}
+
+// isLocked reports whether another run of the migration is alive.
+func isLocked(err error) bool {
+	locked := (*ledger.LockedError)(nil)
+	return errors.As(err, &locked)
+}

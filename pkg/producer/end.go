@@ -1,0 +1,226 @@
+package producer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/ledger"
+	"rehome/pkg/legacy"
+	"rehome/pkg/mapping"
+	"rehome/pkg/pausepoint"
+	"rehome/pkg/report"
+	"rehome/pkg/shard"
+	"rehome/pkg/target"
+)
+
+// end ends the load: settling, constraints and indexes, sequences, statistics, closing counts, in an order that a crash at any point
+// leaves to be gone on with.
+func (r *run) end(ctx context.Context) error {
+	if err := r.ledger.SetState(ctx, r.m.Name, ledger.Settling); err != nil {
+		return err
+	}
+	_, parts, err := r.off(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.settle(ctx, parts); err != nil {
+		return err
+	}
+	pausepoint.At("settled")
+	if err := r.attach(ctx); err != nil {
+		return err
+	}
+	sequences, err := target.Sequences(ctx, r.Pool, fed(r.mapping))
+	if err != nil {
+		return err
+	}
+	if err := target.Analyze(ctx, r.Pool, fed(r.mapping)); err != nil {
+		return err
+	}
+	return r.close(ctx, sequences)
+}
+
+// attach puts constraints and indexes back, those that others stand on first. One that rows violate is noted, and the others go on.
+func (r *run) attach(ctx context.Context) error {
+	known, parts, err := r.off(ctx)
+	if err != nil {
+		return err
+	}
+	for i, part := range parts {
+		state := ledger.Valid
+		err := r.conn(ctx, func(conn *pgx.Conn) error { return target.Attach(ctx, conn, part) })
+		if kind, _ := shard.KindOf(err); err != nil && kind == shard.Data {
+			r.Log.ErrorContext(ctx, "a constraint could not be put back", "migration", r.m.Name, "table", part.Table, "constraint", part.Name, "err", err)
+			state, err = ledger.Violated, nil
+		}
+		if err != nil {
+			return fmt.Errorf("put %s of %s back: %w", part.Name, part.Table, err)
+		}
+		pausepoint.At("attaching")
+		err = r.inTx(ctx, func(tx pgx.Tx) error { return r.ledger.SetPart(ctx, tx, r.m.Name, known[i].Ordinal, state, 0) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close counts both sides once more and keeps what it found.
+func (r *run) close(ctx context.Context, sequences []target.SequenceState) error {
+	closing := report.Closing{Sequences: []report.Sequence{}}
+	for _, s := range sequences {
+		closing.Sequences = append(closing.Sequences, report.Sequence(s))
+	}
+	_, off, err := r.off(ctx)
+	if err != nil {
+		return err
+	}
+	states, err := target.State(ctx, r.Pool, fed(r.mapping), off)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		closing.Constraints = append(closing.Constraints, report.Constraint(s))
+	}
+	tables := make([]string, len(r.mapping.Plans))
+	for i, p := range r.mapping.Plans {
+		tables[i] = p.Source
+	}
+	if closing.Rows, err = r.Legacy.ClosingCounts(ctx, tables); err != nil {
+		return err
+	}
+	if closing.Legacy, err = r.legacyTables(ctx, tables, closing.Rows); err != nil {
+		return err
+	}
+	position, err := r.Legacy.Position(ctx)
+	if err != nil {
+		return err
+	}
+	if closing.Consistency, err = r.consistency(ctx, closing.Rows, position.Text); err != nil {
+		return err
+	}
+	closing.Finished = time.Now().UTC()
+	body, err := json.Marshal(closing)
+	if err != nil {
+		return fmt.Errorf("encode the closing counts: %w", err)
+	}
+	return r.ledger.SetClosing(ctx, r.m.Name, body, position.Text, closing.Consistency)
+}
+
+// legacyTables sums up each legacy table that feeds the target: rows that no entry takes, and rows of a joined table that are not
+// used once.
+func (r *run) legacyTables(ctx context.Context, tables []string, rows []int64) ([]report.Legacy, error) {
+	out := []report.Legacy{}
+	for i, table := range tables {
+		if slices.Index(tables, table) < i {
+			continue
+		}
+		var plans []*mapping.RowPlan
+		leave := false
+		for j, p := range r.mapping.Plans {
+			if tables[j] == table {
+				plans = append(plans, p)
+				leave = leave || r.File.Tables[j].Rest == mapping.RestLeave
+			}
+		}
+		unused, err := r.Legacy.Unused(ctx, plans)
+		if err != nil {
+			return nil, err
+		}
+		l := report.Legacy{Table: table, Rows: rows[i], Used: rows[i] - unused}
+		if leave {
+			l.LeftOut = unused
+		} else {
+			l.Unexplained = unused
+		}
+		out = append(out, l)
+	}
+	joined, err := r.joinedTables(ctx)
+	return append(out, joined...), err
+}
+
+func (r *run) joinedTables(ctx context.Context) ([]report.Legacy, error) {
+	catalog, err := r.Legacy.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []report.Legacy
+	for i, p := range r.mapping.Plans {
+		for _, join := range r.File.Tables[i].Joins {
+			if join.Use != mapping.JoinEach {
+				continue
+			}
+			key, err := mapping.JoinedKey(p.From, catalog.Table(join.Table))
+			if err != nil {
+				return nil, err
+			}
+			use, err := r.Legacy.JoinedUse(ctx, p, legacy.Joined{Table: join.Table, Key: key})
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, report.Legacy{Table: join.Table, Rows: use.Rows, Used: use.Used, Unexplained: use.Rows - use.Used + use.Uses - use.Used})
+		}
+	}
+	return out, nil
+}
+
+// consistency tells what was proved about the source: frozen, where all counts agree and nothing was committed from the plan to now.
+func (r *run) consistency(ctx context.Context, closing []int64, position string) (string, error) {
+	facts, err := r.ledger.Facts(ctx, r.m.Name)
+	if err != nil {
+		return "", err
+	}
+	for _, t := range facts.Tables {
+		if t.Source != closing[t.Entry] || r.planned.Entries[t.Entry].Rows != closing[t.Entry] {
+			return "unproved", nil
+		}
+	}
+	if r.m.PositionPlanned != "" {
+		if position == r.m.PositionPlanned && slices.Equal(facts.Positions, []string{position}) {
+			return "frozen", nil
+		}
+		return "unproved", nil
+	}
+	sums, err := r.Legacy.Checksums(ctx, sources(r.mapping))
+	if err != nil {
+		return "", err
+	}
+	if slices.Equal(sums, r.planned.Checks) {
+		return "frozen", nil
+	}
+	return "unproved", nil
+}
+
+// Finish puts constraints and indexes of a run that died back, after it has taken out what they would refuse. Shards that are not
+// done stay so, and the next run takes the constraints off no more.
+func (p *Producer) Finish(ctx context.Context) (*report.Report, error) {
+	lock, err := p.ledger().Lock(ctx, p.name())
+	if isLocked(err) {
+		return nil, &Refusal{err.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = lock.Close(context.WithoutCancel(ctx)) }() // the lock ends with its connection anyway
+	r, err := p.open(ctx)
+	if notPlanned(err) {
+		return nil, refuse("migration %s is not in the ledger of this target: there is nothing to finish", p.name())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.m.State == ledger.Planned {
+		return nil, refuse("migration %s is planned, and no constraint was taken off yet: there is nothing to finish", p.name())
+	}
+	if r.m.State != ledger.Finished {
+		if err := r.end(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.Report(ctx)
+}

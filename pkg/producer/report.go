@@ -1,0 +1,23 @@
+package producer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"rehome/pkg/aggregator"
+	"rehome/pkg/report"
+)
+
+// Report comes to the verdict and, once the run is over, keeps it in the ledger.
+func (r *run) Report(ctx context.Context) (*report.Report, error) {
+	result, err := aggregator.Report(ctx, r.ledger, r.m.Name, r.Version)
+	if err != nil || result.Verdict == report.Incomplete {
+		return result, err
+	}
+	body, err := json.Marshal(result)
+	if err != nil {
+		return nil, fmt.Errorf("encode the verdict: %w", err)
+	}
+	return result, r.ledger.SetVerdict(ctx, r.m.Name, body)
+}

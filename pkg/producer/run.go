@@ -1,0 +1,249 @@
+package producer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rehome/pkg/aggregator"
+	"rehome/pkg/ledger"
+	"rehome/pkg/pausepoint"
+	"rehome/pkg/plan"
+	"rehome/pkg/report"
+	"rehome/pkg/shard"
+)
+
+// Timing of a run.
+const (
+	lookEvery    = 250 * time.Millisecond // at the ledger, for progress
+	sweepEvery   = 5 * time.Second        // over ledger and streams, and for frozen holders
+	lateRounds   = 10                     // of looking for users who have appeared meanwhile
+	idleAfter    = 20 * time.Second       // without any worker, before it is said
+	triedAtLeast = 1000                   // users, before the quarantine limit can stop a run
+)
+
+// Options of Run.
+type Options struct {
+	Through  string                // the last wave to publish; empty for all
+	Progress func(report.Progress) // called now and then; may be nil
+}
+
+// Run plans the migration if nobody has, publishes what is not done yet, waits for the workers wave by wave, ends the load and
+// returns the verdict's report. The error is a *Refusal where a guard refuses, a *Stopped where the run ended as it was told to
+// before its end, and a mapping.Faults where the mapping does not fit.
+func (p *Producer) Run(ctx context.Context, o Options) (*report.Report, error) {
+	if o.Through != "" && p.wave(o.Through) < 0 {
+		return nil, fmt.Errorf("there is no wave %q in the mapping", o.Through)
+	}
+	lock, err := p.ledger().Lock(ctx, p.name())
+	if isLocked(err) {
+		return nil, &Refusal{err.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = lock.Close(context.WithoutCancel(ctx)) }() // the lock ends with its connection anyway
+	r, err := p.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.m.State != ledger.Finished {
+		if err := r.load(ctx, o); err != nil {
+			return nil, err
+		}
+		if err := r.end(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.Report(ctx)
+}
+
+func (p *Producer) wave(name string) int {
+	for i, wave := range p.File.Waves {
+		if wave.Name.Text == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// load has all shards moved: the mapping's waves in order, then the rest, then users who have appeared since.
+func (r *run) load(ctx context.Context, o Options) error {
+	if err := r.Queue.Declare(ctx, r.m.Name); err != nil {
+		return err
+	}
+	last := plan.RestWave(r.mapping)
+	if o.Through != "" {
+		last = r.wave(o.Through)
+	}
+	l := &looker{run: r, progress: o.Progress}
+	for wave := 0; wave <= last; wave++ {
+		if err := l.wait(ctx, wave); err != nil {
+			return err
+		}
+	}
+	if o.Through != "" {
+		return &Stopped{fmt.Sprintf("wave %s is done, as --through says; the next run goes on behind it", o.Through)}
+	}
+	for range lateRounds {
+		late, err := r.late(ctx)
+		if err != nil || late == 0 {
+			return err
+		}
+		if err := l.wait(ctx, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A looker watches the shards of a run while workers move them.
+type looker struct {
+	*run
+	progress func(report.Progress)
+	swept    time.Time
+	worked   time.Time // when a worker was last known to be alive
+}
+
+// wait publishes the planned shards up to the wave and returns when none is left.
+func (l *looker) wait(ctx context.Context, wave int) error {
+	if l.worked.IsZero() {
+		l.worked = time.Now()
+	}
+	l.swept = time.Time{}
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		if time.Since(l.swept) >= sweepEvery {
+			l.sweep(ctx, wave)
+			l.swept = time.Now()
+		}
+		done, err := l.look(ctx, wave)
+		if err != nil || done {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the shards of migration %s: %w", l.m.Name, context.Cause(ctx))
+		case <-ticker.C:
+		}
+	}
+}
+
+// look tells whether the shards up to the wave have ended, and whether the run has to.
+func (l *looker) look(ctx context.Context, wave int) (bool, error) {
+	waves, err := l.ledger.Progress(ctx, l.m.Name)
+	if err != nil {
+		return false, err
+	}
+	if l.progress != nil {
+		l.progress(aggregator.Progress(l.m, waves))
+	}
+	planned := 0
+	var tried, quarantined int64
+	for _, w := range waves {
+		if w.Wave <= wave {
+			planned += w.Planned
+		}
+		tried, quarantined = tried+w.Migrated+w.Quarantined, quarantined+w.Quarantined
+	}
+	limit := l.File.Stop.Quarantined
+	if tried >= triedAtLeast && float64(quarantined)*100 > limit*float64(tried) {
+		return false, &Stopped{fmt.Sprintf("%d of %d users tried are quarantined, more than the %g%% that stop.quarantined allows: look at the causes in "+
+			"the report, mend the mapping or raise the limit, and start again", quarantined, tried, limit)}
+	}
+	return planned == 0, nil
+}
+
+// sweep repairs what the queue has lost: it publishes planned shards that no stream holds, mirrors receipts and dead letters, and
+// ends the sessions of frozen workers. The ledger is the truth; while NATS cannot be reached the work goes on where it can.
+func (l *looker) sweep(ctx context.Context, wave int) {
+	err := l.publish(ctx, wave)
+	if err == nil {
+		err = l.mirror(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		l.Log.WarnContext(ctx, "the queue is not what the ledger says, trying again", "migration", l.m.Name, "err", err)
+	}
+	if ended, err := l.ledger.Reap(ctx, l.m.Name, ledger.All, ledger.DefaultFrozen); err != nil && ctx.Err() == nil {
+		l.Log.WarnContext(ctx, "frozen workers could not be looked for", "migration", l.m.Name, "err", err)
+	} else if ended > 0 {
+		l.Log.WarnContext(ctx, "sessions of frozen workers were ended, their shards come again", "migration", l.m.Name, "sessions", ended)
+	}
+	l.noticeIdle(ctx)
+}
+
+func (l *looker) publish(ctx context.Context, wave int) error {
+	tasks, err := l.ledger.Next(ctx, l.m.Name, wave)
+	if err != nil || len(tasks) == 0 {
+		return err
+	}
+	if err := l.Queue.Declare(ctx, l.m.Name); err != nil {
+		return err
+	}
+	queued, err := l.Queue.Queued(ctx, l.m.Name, l.m.Run)
+	if err != nil {
+		return err
+	}
+	_, err = l.Queue.PublishTasks(ctx, func(yield func(shard.Task) bool) {
+		for i, t := range tasks {
+			if _, there := queued[t.Ordinal]; there {
+				continue
+			}
+			if i == len(tasks)/2 {
+				pausepoint.At("publishing")
+			}
+			if !yield(t) {
+				return
+			}
+		}
+	})
+	return err
+}
+
+// mirror publishes the receipts and dead letters that the ledger has and the streams have not.
+func (l *looker) mirror(ctx context.Context) error {
+	letters, err := l.ledger.Dead(ctx, l.m.Name)
+	if err != nil {
+		return err
+	}
+	known, err := l.Queue.DeadLettered(ctx, l.m.Name, l.m.Run)
+	if err != nil {
+		return err
+	}
+	for _, letter := range letters {
+		if _, there := known[letter.Ordinal]; !there {
+			if err := l.Queue.PublishDead(ctx, letter); err != nil {
+				return err
+			}
+		}
+	}
+	receipts, _, err := l.ledger.Receipts(ctx, l.m.Name, 0)
+	if err != nil {
+		return err
+	}
+	if known, err = l.Queue.Receipted(ctx, l.m.Name, l.m.Run); err != nil {
+		return err
+	}
+	for _, receipt := range receipts {
+		if _, there := known[receipt.Ordinal]; !there {
+			if err := l.Queue.PublishReceipt(ctx, receipt); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// noticeIdle says so when there is work and nobody to do it, and stops nothing: workers may come.
+func (l *looker) noticeIdle(ctx context.Context) {
+	workers, err := l.ledger.Workers(ctx, l.m.Name, idleAfter)
+	if err != nil || len(workers) > 0 {
+		l.worked = time.Now()
+		return
+	}
+	if time.Since(l.worked) > idleAfter {
+		l.Log.WarnContext(ctx, "no worker is alive: start one with the same TARGET_DSN, LEGACY_DSN and NATS_URL", "migration", l.m.Name)
+		l.worked = time.Now()
+	}
+}

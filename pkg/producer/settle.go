@@ -1,0 +1,217 @@
+package producer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/checksum"
+	"rehome/pkg/ledger"
+	"rehome/pkg/mapping"
+	"rehome/pkg/pausepoint"
+	"rehome/pkg/shard"
+	"rehome/pkg/target"
+)
+
+// settle takes out of the target what its constraints would refuse: first every user of a unique collision, whoever came first, then,
+// until none is left, the rows whose needed row is not there. What is left satisfies all that was taken off.
+func (r *run) settle(ctx context.Context, parts []target.Part) error {
+	for _, part := range parts {
+		if part.Kind == target.Unique {
+			if err := r.settleUnique(ctx, part); err != nil {
+				return fmt.Errorf("settle %s of %s: %w", part.Name, part.Table, err)
+			}
+		}
+	}
+	if err := r.settleCollisions(ctx); err != nil {
+		return fmt.Errorf("settle collisions with keys that stayed on: %w", err)
+	}
+	for again := true; again; {
+		again = false
+		for _, part := range parts {
+			if part.Kind != target.ForeignKey {
+				continue
+			}
+			n, err := r.settleOrphans(ctx, part)
+			if err != nil {
+				return fmt.Errorf("settle %s of %s: %w", part.Name, part.Table, err)
+			}
+			again = again || n > 0
+		}
+	}
+	return nil
+}
+
+// plans returns the entries that feed the table. They share its read-back key.
+func (r *run) plans(table string) []*mapping.RowPlan {
+	var plans []*mapping.RowPlan
+	for _, p := range r.mapping.Plans {
+		if p.Into == table {
+			plans = append(plans, p)
+		}
+	}
+	return plans
+}
+
+func keyColumns(p *mapping.RowPlan) []string {
+	names := make([]string, len(p.KeyColumns))
+	for i, at := range p.KeyColumns {
+		names[i] = p.Columns[at].Name
+	}
+	return names
+}
+
+func columns(p *mapping.RowPlan) []string {
+	names := make([]string, len(p.Columns))
+	for i := range p.Columns {
+		names[i] = p.Columns[i].Name
+	}
+	return names
+}
+
+// find returns the rows of the manifest that stand under the keys. A row that no manifest of ours knows is not ours to take.
+func (r *run) find(ctx context.Context, tx pgx.Tx, table string, keys [][]byte) ([]ledger.Row, error) {
+	var rows []ledger.Row
+	for _, p := range r.plans(table) {
+		some, err := r.ledger.Find(ctx, tx, r.m.Name, p.Ordinal, keys)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, some...)
+	}
+	if len(rows) != len(keys) {
+		return nil, &Refusal{fmt.Sprintf("%d rows of %s are in the way of its constraints, and the manifests know %d of them: somebody else "+
+			"has written to the table during the load; take these rows out and start again", len(keys), table, len(rows))}
+	}
+	return rows, nil
+}
+
+// settleUnique quarantines the users of all groups of rows that collide.
+func (r *run) settleUnique(ctx context.Context, part target.Part) error {
+	var keys [][]byte
+	for group, err := range target.Duplicates(ctx, r.Pool, part, keyColumns(r.plans(part.Table)[0])) {
+		if err != nil {
+			return err
+		}
+		keys = append(keys, group...)
+	}
+	return r.quarantine(ctx, part.Table, keys, "unique:"+part.Table+"."+part.Name)
+}
+
+// settleCollisions quarantines the users who were in the target first when a shard met them on a key that stayed on during the load.
+func (r *run) settleCollisions(ctx context.Context) error {
+	collisions, err := r.ledger.Collisions(ctx, r.m.Name)
+	if err != nil {
+		return err
+	}
+	for _, c := range collisions {
+		if err := r.quarantine(ctx, r.mapping.Plans[c.Entry].Into, [][]byte{c.TargetKey}, c.Cause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quarantine takes all rows of the users who own the given rows out of the target, and the rows of no user themselves.
+func (r *run) quarantine(ctx context.Context, table string, keys [][]byte, cause string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return r.inTx(ctx, func(tx pgx.Tx) error {
+		offending, err := r.find(ctx, tx, table, keys)
+		if err != nil {
+			return err
+		}
+		s := ledger.Settlement{Quarantined: map[string]string{}}
+		var users [][]byte
+		var out []ledger.Row
+		for _, row := range offending {
+			s.Refusals = append(s.Refusals, ledger.Refused{User: row.User,
+				Refusal: shard.Refusal{Entry: row.Entry, LegacyKey: row.LegacyKey, Cause: cause}})
+			if row.User == nil {
+				out = append(out, row)
+			} else if _, known := s.Quarantined[string(row.User)]; !known {
+				s.Quarantined[string(row.User)] = cause
+				users = append(users, row.User)
+			}
+		}
+		theirs, err := r.ledger.RowsOf(ctx, tx, r.m.Name, users)
+		if err != nil {
+			return err
+		}
+		n := int64(len(users))
+		s.Receipt.Users = shard.Users{Migrated: -n, Quarantined: n}
+		s.Receipt.Causes = []shard.Cause{{Cause: cause, Users: n, Rows: int64(len(offending))}}
+		return r.takeOut(ctx, tx, s, append(out, theirs...), func(t *shard.Table, rows int64) { t.SetAside += rows })
+	})
+}
+
+// settleOrphans lets the rows wait that refer to a row which is not there. It returns how many it took out.
+func (r *run) settleOrphans(ctx context.Context, part target.Part) (int, error) {
+	needs := map[string][]byte{}
+	var keys [][]byte
+	for orphan, err := range target.Orphans(ctx, r.Pool, part, keyColumns(r.plans(part.Table)[0])) {
+		if err != nil {
+			return 0, err
+		}
+		needs[string(orphan.Child)] = orphan.Needs
+		keys = append(keys, orphan.Child)
+	}
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	cause := "waits:" + part.Table + "." + strings.Join(part.Columns, ",")
+	return len(keys), r.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := r.find(ctx, tx, part.Table, keys)
+		if err != nil {
+			return err
+		}
+		var s ledger.Settlement
+		for _, row := range rows {
+			s.Waits = append(s.Waits, ledger.Needed{User: row.User, Wait: shard.Wait{Entry: row.Entry, LegacyKey: row.LegacyKey, Cause: cause,
+				Needs: part.References, NeedsKey: needs[string(row.TargetKey)]}})
+		}
+		s.Receipt.Causes = []shard.Cause{{Cause: cause, Rows: int64(len(rows))}}
+		return r.takeOut(ctx, tx, s, rows, func(t *shard.Table, n int64) { t.Waiting += n })
+	})
+}
+
+// takeOut deletes the rows, makes sure that they were as the manifest remembers them, and writes the settlement's signed receipt.
+func (r *run) takeOut(ctx context.Context, tx pgx.Tx, s ledger.Settlement, rows []ledger.Row, count func(*shard.Table, int64)) error {
+	byEntry := make([][]ledger.Row, len(r.mapping.Plans))
+	for _, row := range rows {
+		byEntry[row.Entry] = append(byEntry[row.Entry], row)
+	}
+	for entry, rows := range byEntry {
+		if len(rows) == 0 {
+			continue
+		}
+		p := r.mapping.Plans[entry]
+		t := shard.Table{Entry: entry, Written: -int64(len(rows))}
+		count(&t, int64(len(rows)))
+		digests := make(map[string]checksum.Sum, len(rows))
+		keys := make([][]byte, len(rows))
+		for i, row := range rows {
+			digests[string(row.TargetKey)], keys[i] = row.Digest, row.TargetKey
+		}
+		err := target.Take(ctx, tx, p.Into, columns(p), keyColumns(p), keys, func(key, tuple []byte) error {
+			digest := checksum.Row(p.Into, tuple)
+			if digest != digests[string(key)] {
+				return &Refusal{fmt.Sprintf("a row of %s that has to be taken out was changed since it arrived: somebody else has written to the table "+
+					"during the load", p.Into)}
+			}
+			t.Expected, t.Stored = t.Expected.Sub(digest), t.Stored.Sub(digest)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		s.Receipt.Tables = append(s.Receipt.Tables, t)
+	}
+	s.Undone, s.Wave = rows, len(r.File.Waves)
+	pausepoint.At("settling")
+	_, err := r.ledger.WriteSettle(ctx, tx, r.m.Name, s)
+	return err
+}

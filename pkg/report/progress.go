@@ -1,0 +1,85 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Progress is how far a run has come. Its denominators are the plan's exact counts.
+type Progress struct {
+	Migration   string    `json:"migration"`
+	State       string    `json:"state"`
+	Wave        string    `json:"wave,omitempty"`
+	Users       Users     `json:"users"`
+	Rows        int64     `json:"rows"`         // written
+	PlannedRows int64     `json:"planned_rows"` // of all row sources; those that are left out, set aside or waiting are among them
+	Shards      Shards    `json:"shards"`
+	Working     int       `json:"working"` // shards in work
+	Started     time.Time `json:"started_at"`
+}
+
+// A Meter turns one progress after the other into lines with a rate and an estimate. The zero Meter is ready.
+type Meter struct {
+	samples []sample
+}
+
+type sample struct {
+	at   time.Time
+	rows int64
+	done int64
+}
+
+// meterSpan is how far back the rate looks.
+const meterSpan = 15 * time.Second
+
+// Line returns one line about the progress at the given time.
+func (m *Meter) Line(p Progress, now time.Time) string {
+	tried := p.Users.Migrated + p.Users.Quarantined
+	m.samples = append(m.samples, sample{now, p.Rows, tried})
+	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= meterSpan {
+		m.samples = m.samples[1:]
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", p.Migration, p.State)
+	if p.Wave != "" {
+		fmt.Fprintf(&b, " wave %s", p.Wave)
+	}
+	fmt.Fprintf(&b, "  %s  users %s/%s  rows %s", percent(p.Rows, p.PlannedRows), Number(tried), Number(p.Users.Planned), Number(p.Rows))
+	if rate := m.rate(); rate > 0 {
+		fmt.Fprintf(&b, "  %s rows/s", Number(int64(rate)))
+		if left := p.PlannedRows - p.Rows; left > 0 && p.State == "loading" {
+			fmt.Fprintf(&b, "  about %s left", Duration(float64(left)/rate))
+		}
+	}
+	fmt.Fprintf(&b, "  shards %d/%d", p.Shards.Done, p.Shards.Planned)
+	if p.Shards.Dead > 0 {
+		fmt.Fprintf(&b, " (%d dead)", p.Shards.Dead)
+	}
+	if p.Users.Quarantined > 0 {
+		fmt.Fprintf(&b, "  %s quarantined", Number(p.Users.Quarantined))
+	}
+	return b.String()
+}
+
+// rate returns the rows per second over the last samples.
+func (m *Meter) rate() float64 {
+	first, last := m.samples[0], m.samples[len(m.samples)-1]
+	seconds := last.at.Sub(first.at).Seconds()
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(last.rows-first.rows) / seconds
+}
+
+// percent spells a share, and never 100 % before all is done.
+func percent(done, all int64) string {
+	if all == 0 {
+		return "100.0%"
+	}
+	share := 100 * float64(done) / float64(all)
+	if done < all {
+		share = min(share, 99.9)
+	}
+	return fmt.Sprintf("%.1f%%", share)
+}
