@@ -72,3 +72,13 @@ func TestCatalog(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestAnalyze(t *testing.T) {
+	conn, _ := open(t, people, `INSERT INTO app.users VALUES (1, 'ann'), (2, 'bob')`)
+	must(t, Analyze(t.Context(), conn, []string{"app.users"}))
+	var rows float32
+	must(t, conn.QueryRow(t.Context(), `SELECT reltuples FROM pg_class WHERE oid = 'app.users'::regclass`).Scan(&rows))
+	if rows != 2 {
+		t.Errorf("the planner thinks of %v rows, want 2", rows)
+	}
+}

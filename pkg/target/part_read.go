@@ -14,7 +14,9 @@ func foreignKeys(ctx context.Context, db DB, relations []relation) ([]foreignKey
 		SELECT con.oid, n.nspname || '.' || c.relname, n.nspname::text, con.conname::text, pg_get_constraintdef(con.oid),
 			con.convalidated, c.relkind = 'p', con.confmatchtype = 'f', rn.nspname || '.' || rc.relname, rn.nspname::text,
 			array_agg(a.attname::text ORDER BY k.ord), array_agg(ra.attname::text ORDER BY k.ord),
-			array_agg(CASE WHEN (a.atttypid, a.atttypmod) = (ra.atttypid, ra.atttypmod) THEN ''
+			-- A cast between text and varchar(n) would cut the value, and their bytes are the same.
+			array_agg(CASE WHEN (a.atttypid, a.atttypmod) = (ra.atttypid, ra.atttypmod)
+				OR a.atttypid IN ('text'::regtype, 'varchar'::regtype) AND ra.atttypid IN ('text'::regtype, 'varchar'::regtype) THEN ''
 				ELSE format_type(ra.atttypid, ra.atttypmod) END ORDER BY k.ord),
 			array_agg(format('OPERATOR(%I.%s)', opn.nspname, o.oprname) ORDER BY k.ord),
 			array_remove(ARRAY[(SELECT format('COMMENT ON CONSTRAINT %I ON %I.%I IS %L', con.conname, n.nspname, c.relname, d.description)

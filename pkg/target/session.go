@@ -75,10 +75,11 @@ func Pool(ctx context.Context, config *pgxpool.Config, program string) (*pgxpool
 
 func prepare(ctx context.Context, conn *pgx.Conn, program string) error {
 	where := address(conn.Config())
-	if err := acceptServer(ctx, conn); err != nil {
+	// First, by the simple protocol: what is prepared breaks behind a proxy that pools transactions.
+	if err := refusePooling(ctx, conn); err != nil {
 		return fmt.Errorf("use PostgreSQL %s: %w", where, err)
 	}
-	if err := refusePooling(ctx, conn); err != nil {
+	if err := acceptServer(ctx, conn); err != nil {
 		return fmt.Errorf("use PostgreSQL %s: %w", where, err)
 	}
 	if err := force(ctx, conn, program); err != nil {

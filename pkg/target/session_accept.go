@@ -71,7 +71,6 @@ func refusePooling(ctx context.Context, conn *pgx.Conn) error {
 func backend(ctx context.Context, db interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }) (pid uint32, err error) {
-	// The simple protocol: a prepared statement would itself break behind such a proxy.
 	err = db.QueryRow(ctx, `SELECT pg_catalog.pg_backend_pid()`, pgx.QueryExecModeSimpleProtocol).Scan(&pid)
 	if err != nil {
 		err = fmt.Errorf("ask for the backend: %w", err)

@@ -12,7 +12,7 @@ import (
 // An Orphan is a row that a detached foreign key would refuse.
 type Orphan struct {
 	Child []byte // its key, as in shard.Arrived.TargetKey
-	Needs []byte // what it refers to, in the order of the part's RefColumns and in their types
+	Needs []byte // what it refers to, in the order of the part's RefColumns and in their types; NULL for what no such row can have
 }
 
 // Orphans yields the rows that the foreign key refuses, each with its key (the columns named key, in that order). Rows with a NULL
@@ -26,11 +26,7 @@ func Orphans(ctx context.Context, db DB, p Part, key []string) iter.Seq2[Orphan,
 		}
 		columns := prefixed("c", key)
 		for i, c := range p.Columns {
-			needed := "c." + quote(c)
-			if p.RefTypes[i] != "" {
-				needed = "CAST(" + needed + " AS " + p.RefTypes[i] + ")"
-			}
-			columns = append(columns, needed)
+			columns = append(columns, cast("c."+quote(c), p.RefTypes[i]))
 		}
 		query := `SELECT ` + strings.Join(columns, ", ") + ` FROM ` + p.orphaned()
 		for values, err := range binaryRows(ctx, db, query, "find the orphans of "+p.Name, p.Table) {
@@ -44,6 +40,20 @@ func Orphans(ctx context.Context, db DB, p Part, key []string) iter.Seq2[Orphan,
 			}
 		}
 	}
+}
+
+// cast returns the column in another type, empty for its own. An integer outside the type becomes NULL instead of an error that would
+// end the search.
+func cast(column, to string) string {
+	bits := map[string]int{"smallint": 16, "integer": 32, "bigint": 64}[to]
+	switch {
+	case to == "":
+		return column
+	case bits == 0:
+		return "CAST(" + column + " AS " + to + ")"
+	}
+	return fmt.Sprintf("CASE WHEN %[1]s BETWEEN -power(2::numeric, %[2]d) AND power(2::numeric, %[2]d) - 1 THEN CAST(%[1]s AS %[3]s) END",
+		column, bits-1, to)
 }
 
 // orphaned returns what follows FROM to get the violators, as c.

@@ -96,15 +96,17 @@ func TestOrphans(t *testing.T) {
 		parts := detachable(t, conn, "app.p", "app.c")
 		detach(t, conn, parts)
 		run(t, conn, `INSERT INTO app.p VALUES (1, 'Ann')`,
-			`INSERT INTO app.c VALUES (1, 1, 'ANN'), (2, NULL, NULL), (3, 3, NULL), (4, 4, 'bob')`)
+			`INSERT INTO app.c VALUES (1, 1, 'ANN'), (2, NULL, NULL), (3, 3, NULL), (4, 4, 'bob'), (5, 9000000000, 'x')`)
 		simple := orphans(t, conn, part(t, parts, "simple"), "id")
-		want := []Orphan{{Child: key(4), Needs: appendFields(nil, [][]byte{int4of(4), []byte("bob")})}}
+		want := []Orphan{{Child: key(4), Needs: appendFields(nil, [][]byte{int4of(4), []byte("bob")})},
+			{Child: key(5), Needs: appendFields(nil, [][]byte{nil, []byte("x")})}}
 		if diff := cmp.Diff(want, simple); diff != "" {
 			t.Error(diff)
 		}
 		whole := orphans(t, conn, part(t, parts, "whole"), "id")
 		want = []Orphan{{Child: key(3), Needs: appendFields(nil, [][]byte{nil, int4of(3)})},
-			{Child: key(4), Needs: appendFields(nil, [][]byte{[]byte("bob"), int4of(4)})}}
+			{Child: key(4), Needs: appendFields(nil, [][]byte{[]byte("bob"), int4of(4)})},
+			{Child: key(5), Needs: appendFields(nil, [][]byte{[]byte("x"), nil})}}
 		if diff := cmp.Diff(want, whole); diff != "" {
 			t.Error(diff)
 		}

@@ -39,7 +39,7 @@ func lockers(ctx context.Context, db DB, relations []relation) ([]string, error)
 		LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
 		WHERE l.locktype = 'relation' AND l.relation = ANY ($1) AND l.mode <> 'ShareUpdateExclusiveLock'
 			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-			AND l.pid IS DISTINCT FROM pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'rehome/%'
+			AND coalesce(a.application_name, '') NOT LIKE 'rehome/%'
 		GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`
 	type row struct {
 		Table, Application, User string
