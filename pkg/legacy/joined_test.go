@@ -141,6 +141,12 @@ func TestPlanning(t *testing.T) {
 			t.Error(err1, err2, diff)
 		}
 	})
+	t.Run("the keys of a range are those behind its start up to its end", func(t *testing.T) {
+		got, err := f.KeysIn(t.Context(), users, keyspace.Range{After: keyspace.Key{"1"}, Through: keyspace.Key{"3"}})
+		if diff := cmp.Diff([]keyspace.Key{{"2"}, {"3"}}, got); err != nil || diff != "" {
+			t.Error(err, diff)
+		}
+	})
 	t.Run("a stream that its reader ends is ended", func(t *testing.T) {
 		mine := fmt.Errorf("enough")
 		if err := f.Keys(t.Context(), users, nil, func(keyspace.Key, int) error { return mine }); err != mine {
