@@ -183,6 +183,20 @@ func TestTake(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	t.Run("refuses to let a cascade take rows that nobody asked for", func(t *testing.T) {
+		conn, tx := setup(t)
+		run(t, conn, `CREATE TABLE app.notes (id int PRIMARY KEY, "of" int CONSTRAINT notes_of REFERENCES app.users ON DELETE CASCADE)`,
+			`INSERT INTO app.notes VALUES (1, 7)`)
+		take := func(n int) error {
+			return Take(t.Context(), tx, "app.users", []string{"id"}, []string{"id"}, [][]byte{key(n)}, func(_, _ []byte) error { return nil })
+		}
+		must(t, take(8))
+		err := take(7)
+		expect(t, err, "rows of app.notes refer to them by notes_of")
+		if kind, _ := shard.KindOf(err); kind != shard.Defect {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("returns the caller's error", func(t *testing.T) {
 		_, tx := setup(t)
 		enough := errors.New("enough")

@@ -12,10 +12,15 @@ import (
 
 // Take deletes the rows of the given keys (as in shard.Arrived.TargetKey, of keyColumns) in the caller's transaction and passes each to
 // yield, its key and the given columns in binary tuple form; yield must neither keep them nor use the transaction. Each key must find
-// exactly one row; another number is a Defect, and the transaction has to be rolled back.
+// exactly one row, and no row may refer to it by a foreign key that cascades or sets NULL; otherwise it is a Defect, and the transaction
+// has to be rolled back.
 func Take(ctx context.Context, tx pgx.Tx, table string, columns, keyColumns []string, keys [][]byte,
 	yield func(key, tuple []byte) error) error {
 	s, err := readShape(ctx, tx, table, columns, keyColumns)
+	if err != nil {
+		return err
+	}
+	cascades, err := readCascades(ctx, tx, s.relation)
 	if err != nil {
 		return err
 	}
@@ -28,6 +33,11 @@ func Take(ctx context.Context, tx pgx.Tx, table string, columns, keyColumns []st
 		params, types, err := s.arrays(some)
 		if err != nil {
 			return err
+		}
+		for _, c := range cascades {
+			if err := c.refuse(ctx, tx, s, params, types); err != nil {
+				return err
+			}
 		}
 		var key, tuple []byte
 		taken := 0
