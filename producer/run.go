@@ -87,8 +87,11 @@ func (s *session) runWithWorkers(ctx context.Context, from *settings.Settings, v
 	if err != nil {
 		return nil, settings.WithExit(settings.ExitSettings, err)
 	}
+	if err := s.Queue.Declare(ctx, s.File.Name.Text); err != nil {
+		return nil, err
+	}
 	w := &worker.Worker{
-		Migration: s.File.Name.Text, Slots: from.Slots, Legacy: s.Legacy, Ledger: ledger.Open(s.Pool), Queue: s.Queue, Log: t.Log, Version: version,
+		Migration: s.File.Name.Text, Slots: from.Slots, Legacy: s.Legacy, Ledger: ledger.Open(s.Pool), Queue: s.Queue, Log: t.Log, Version: version, Quiet: true,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config, "worker") },
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -111,6 +111,7 @@ func Progress(m *ledger.Migration, waves []ledger.Wave) report.Progress {
 		p.Users.Migrated += w.Migrated
 		p.Users.Quarantined += w.Quarantined
 		p.Rows += w.Written
+		p.Moved += w.Moved
 		p.Shards.Done += int64(w.Done)
 		p.Shards.Dead += int64(w.Dead)
 		p.Shards.Pending += int64(w.Planned)

@@ -32,6 +32,7 @@ type Wave struct {
 	Planned, Working, Done, Dead, Split int   // shards; Working ones are planned ones that somebody holds
 	Users, Rows                         int64 // planned, of shards that were not split
 	Migrated, Quarantined, Written      int64 // as the receipts say
+	Moved                               int64 // planned rows of the shards that are done
 }
 
 // Progress returns the waves in their order, the shards of settling left out.
@@ -46,7 +47,8 @@ func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
 		       count(*) FILTER (WHERE s.state = 'split' AND n IS NOT NULL),
 		       coalesce(sum(s.users) FILTER (WHERE s.state <> 'split' AND s.generation = 0), 0)::bigint,
 		       coalesce(sum(s.weight) FILTER (WHERE s.state <> 'split' AND s.generation = 0), 0)::bigint,
-		       sum(s.migrated)::bigint, sum(s.quarantined)::bigint, sum(s.written)::bigint
+		       sum(s.migrated)::bigint, sum(s.quarantined)::bigint, sum(s.written)::bigint,
+		       coalesce(sum(s.weight) FILTER (WHERE s.state = 'done' AND s.generation = 0), 0)::bigint
 		  FROM rehome.shard s LEFT JOIN newest n USING (ordinal, generation)
 		 WHERE s.migration = $1 AND s.kind <> 'settle'
 		 GROUP BY s.wave ORDER BY s.wave`, name)
@@ -56,7 +58,7 @@ func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
 	}
 	return collect(rows, what, func(w *Wave) []any {
 		return []any{
-			&w.Wave, &w.Planned, &w.Working, &w.Done, &w.Dead, &w.Split, &w.Users, &w.Rows, &w.Migrated, &w.Quarantined, &w.Written,
+			&w.Wave, &w.Planned, &w.Working, &w.Done, &w.Dead, &w.Split, &w.Users, &w.Rows, &w.Migrated, &w.Quarantined, &w.Written, &w.Moved,
 		}
 	})
 }

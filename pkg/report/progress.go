@@ -13,10 +13,18 @@ type Progress struct {
 	Wave        string    `json:"wave,omitempty"`
 	Users       Users     `json:"users"`
 	Rows        int64     `json:"rows"`         // written
-	PlannedRows int64     `json:"planned_rows"` // of all row sources; those that are left out, set aside or waiting are among them
+	Moved       int64     `json:"moved_rows"`   // of the row sources: written, left out, set aside or waiting
+	PlannedRows int64     `json:"planned_rows"` // of the row sources
 	Shards      Shards    `json:"shards"`
 	Working     int       `json:"working"` // shards in work
 	Started     time.Time `json:"started_at"`
+}
+
+// Of returns the sums p with what was planned.
+func (p Progress) Of(planned Progress) Progress {
+	p.Migration, p.State, p.Started = planned.Migration, planned.State, planned.Started
+	p.Users.Planned, p.PlannedRows, p.Shards.Planned = planned.Users.Planned, planned.PlannedRows, planned.Shards.Planned
+	return p
 }
 
 // A Meter turns one progress after the other into lines with a rate and an estimate. The zero Meter is ready.
@@ -27,7 +35,6 @@ type Meter struct {
 type sample struct {
 	at   time.Time
 	rows int64
-	done int64
 }
 
 // meterSpan is how far back the rate looks.
@@ -36,7 +43,7 @@ const meterSpan = 15 * time.Second
 // Line returns one line about the progress at the given time.
 func (m *Meter) Line(p Progress, now time.Time) string {
 	tried := p.Users.Migrated + p.Users.Quarantined
-	m.samples = append(m.samples, sample{now, p.Rows, tried})
+	m.samples = append(m.samples, sample{now, p.Moved})
 	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= meterSpan {
 		m.samples = m.samples[1:]
 	}
@@ -45,10 +52,10 @@ func (m *Meter) Line(p Progress, now time.Time) string {
 	if p.Wave != "" {
 		fmt.Fprintf(&b, " wave %s", p.Wave)
 	}
-	fmt.Fprintf(&b, "  %s  users %s/%s  rows %s", percent(p.Rows, p.PlannedRows), Number(tried), Number(p.Users.Planned), Number(p.Rows))
+	fmt.Fprintf(&b, "  %s  users %s/%s  rows %s", percent(p.Moved, p.PlannedRows), Number(tried), Number(p.Users.Planned), Number(p.Rows))
 	if rate := m.rate(); rate > 0 {
 		fmt.Fprintf(&b, "  %s rows/s", Number(int64(rate)))
-		if left := p.PlannedRows - p.Rows; left > 0 && p.State == "loading" {
+		if left := p.PlannedRows - p.Moved; left > 0 && p.State == "loading" {
 			fmt.Fprintf(&b, "  about %s left", Duration(float64(left)/rate))
 		}
 	}

@@ -74,7 +74,7 @@ func (s *slot) task(ctx context.Context, lease *queue.Lease) {
 	switch {
 	case e.err != nil:
 		log.WarnContext(ctx, "shard "+e.what, "err", e.err)
-	case e.what != "":
+	case e.what != "" && !s.Quiet:
 		log.InfoContext(ctx, "shard "+e.what, "users", e.receipt.Users.Read, "rows", e.rows())
 	}
 	if answer != nil {

@@ -34,7 +34,7 @@ const (
 	maxFailures = 3 // of a shard's own, after which it is dead
 )
 
-// A Worker serves one migration. All fields are required.
+// A Worker serves one migration. All fields but Quiet and Limits are required.
 type Worker struct {
 	Migration string
 	Slots     int // shards at a time
@@ -44,6 +44,7 @@ type Worker struct {
 	Queue     *queue.Conn
 	Log       *slog.Logger
 	Version   string
+	Quiet     bool // log what went wrong only, as a view shows the rest
 	Limits    transfer.Limits
 
 	holder   uuid.UUID

@@ -17,3 +17,11 @@ func (db *DB) KeysIn(ctx context.Context, users mapping.Keyspace, r keyspace.Ran
 	defer func() { _ = s.Close() }() // nothing was written: what was read counts
 	return s.Units(ctx, shard.Slice{Kind: shard.OfUsers, Range: r})
 }
+
+// Ping reports whether the database can be reached.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.pool.PingContext(ctx); err != nil {
+		return failed(err, "reach the legacy database at %s", db.address)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"rehome/pkg/aggregator"
+	"rehome/pkg/ledger"
+	"rehome/pkg/queue"
+	"rehome/pkg/report"
+	"rehome/pkg/settings"
+	"rehome/pkg/telemetry"
+	"rehome/pkg/worker"
+)
+
+// waitEvery is how often the aggregator looks for its migration while there is none.
+const waitEvery = 2 * time.Second
+
+func collectCommand(t *telemetry.Telemetry) *cobra.Command {
+	s := settings.New(settings.NATSCreds, settings.MigrationName, settings.HealthOn).Require(settings.TargetDSN, settings.NATSURL)
+	return bind(&cobra.Command{
+		Use: "aggregator", Short: "collect the workers' receipts", Version: version, SilenceErrors: true, SilenceUsage: true,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := s.Load(nil); err != nil {
+				return err
+			}
+			return collect(c.Context(), s, t)
+		},
+	}, s)
+}
+
+// collect counts receipts until it is told to stop.
+func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) error {
+	for _, warning := range s.Warnings {
+		t.Log.WarnContext(ctx, warning)
+	}
+	pool, err := open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	conn, err := queue.Connect(ctx, queue.Options{URL: s.NATS.Reveal(), Creds: s.NATS.Creds.Reveal(), Name: "rehome/aggregator", Log: t.Log})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	health := telemetry.NewHealth("aggregator", version)
+	health.Add("target", pool.Ping)
+	health.Add("nats", func(context.Context) error {
+		if !conn.Connected() {
+			return errors.New("not connected to NATS")
+		}
+		return nil
+	})
+	view := aggregator.NewView(os.Stderr)
+	defer view.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	if !s.Health.IsZero() {
+		server, err := telemetry.Listen(ctx, s.Health.String(), health.Handler())
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return server.Serve(ctx) })
+	}
+	group.Go(func() error {
+		defer health.Drain()
+		name, err := worker.Await(ctx, pool, s.Migration, waitEvery)
+		if err != nil {
+			return err
+		}
+		return aggregator.Collect(ctx, conn, ledger.Open(pool), name, view.Show)
+	})
+	err = group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil // asked to stop, and did so
+	}
+	return err
+}
+
+func watchCommand() *cobra.Command {
+	s := settings.New(settings.MigrationName, settings.ReportFormat).Require(settings.TargetDSN)
+	return bind(&cobra.Command{
+		Use: "watch", Short: "show the progress in a terminal, and the verdict when it stands",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withLedger(c, s, func(l *ledger.Ledger, name string) error {
+				view := aggregator.NewView(os.Stderr)
+				result, err := aggregator.Watch(c.Context(), l, name, version, time.Second, view.Show)
+				view.Close()
+				if err != nil {
+					return err
+				}
+				return show(c, s, result)
+			})
+		},
+	}, s)
+}
+
+func reportCommand() *cobra.Command {
+	s := settings.New(settings.MigrationName, settings.ReportFormat, settings.ReportTo).Require(settings.TargetDSN)
+	return bind(&cobra.Command{
+		Use: "report", Short: "the verdict with all its sums, from the ledger alone",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withLedger(c, s, func(l *ledger.Ledger, name string) error {
+				result, err := aggregator.Report(c.Context(), l, name, version)
+				if err != nil {
+					return err
+				}
+				return show(c, s, result)
+			})
+		},
+	}, s)
+}
+
+// withLedger runs do with the ledger and the name of the migration.
+func withLedger(c *cobra.Command, s *settings.Settings, do func(*ledger.Ledger, string) error) error {
+	if err := s.Load(nil); err != nil {
+		return err
+	}
+	pool, err := open(c.Context(), s)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	name, err := one(c.Context(), pool, s.Migration)
+	if err != nil {
+		return err
+	}
+	return do(ledger.Open(pool), name)
+}
+
+// show writes the report where it is wanted and ends the command with its exit status.
+func show(c *cobra.Command, s *settings.Settings, r *report.Report) (err error) {
+	out := c.OutOrStdout()
+	if s.To != "" {
+		file, err := os.OpenFile(s.To, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		out = file
+	}
+	if err := r.Write(out, s.Format); err != nil {
+		return err
+	}
+	return settings.WithExit(r.Exit(), nil)
+}

@@ -1,0 +1,54 @@
+package report
+
+import (
+	"sync"
+
+	"rehome/pkg/shard"
+)
+
+// A Tally adds receipts up as they arrive, each shard and generation once, whoever delivers it and however often. It is safe for use
+// by several goroutines.
+type Tally struct {
+	mu    sync.Mutex
+	seen  map[seen]bool
+	sums  Progress
+	tries map[int]shard.State // by ordinal, of the newest generation
+}
+
+type seen struct{ ordinal, generation int }
+
+// Add counts the receipt, and reports whether it was new.
+func (t *Tally) Add(r shard.Receipt) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := seen{r.Ordinal, r.Generation}
+	if t.seen == nil {
+		t.seen, t.tries = map[seen]bool{}, map[int]shard.State{}
+	}
+	if t.seen[key] {
+		return false
+	}
+	t.seen[key], t.tries[r.Ordinal] = true, r.State
+	t.sums.Users.Migrated += r.Users.Migrated
+	t.sums.Users.Quarantined += r.Users.Quarantined
+	for _, table := range r.Tables {
+		t.sums.Rows += table.Written
+		t.sums.Moved += table.Source
+	}
+	return true
+}
+
+// Sums returns what was counted so far: users, rows and shards, without what was planned.
+func (t *Tally) Sums() Progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.sums
+	for _, state := range t.tries {
+		if state == shard.Dead {
+			p.Shards.Dead++
+		} else {
+			p.Shards.Done++
+		}
+	}
+	return p
+}

@@ -1,0 +1,58 @@
+// Command worker takes shards of one migration from the queue, moves and verifies each in one transaction of the target, and answers
+// for it, until it is told to stop. It needs no mapping file: the mapping comes from the ledger.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"rehome/pkg/settings"
+	"rehome/pkg/telemetry"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	ctx, stop := settings.Context()
+	err := settings.Interrupted(ctx, run(ctx))
+	stop()
+	if status := (*settings.Status)(nil); err != nil && (!errors.As(err, &status) || status.Err != nil) {
+		fmt.Fprintln(os.Stderr, "worker:", telemetry.Redact(err))
+	}
+	os.Exit(settings.ExitCode(err))
+}
+
+func run(ctx context.Context) error {
+	t, err := telemetry.Start(ctx, "worker", version)
+	if err != nil {
+		return settings.WithExit(settings.ExitSettings, err)
+	}
+	defer func() { _ = t.Close(ctx) }() // spans that cannot be sent are no reason to fail
+	s := settings.New(settings.NATSCreds, settings.MigrationName, settings.SlotCount, settings.HealthOn).
+		Require(settings.LegacyDSN, settings.TargetDSN, settings.NATSURL)
+	command := &cobra.Command{
+		Use: "worker", Short: "move and verify shards until told to stop", Version: version, SilenceErrors: true, SilenceUsage: true,
+		Args: func(c *cobra.Command, args []string) error { return usage(cobra.NoArgs(c, args)) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := s.Load(nil); err != nil {
+				return err
+			}
+			return serve(c.Context(), s, t)
+		},
+	}
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	s.Bind(command.Flags())
+	return command.ExecuteContext(ctx)
+}
+
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return settings.WithExit(settings.ExitSettings, err)
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"rehome/pkg/ledger"
+	"rehome/pkg/legacy"
+	"rehome/pkg/queue"
+	"rehome/pkg/settings"
+	"rehome/pkg/target"
+	"rehome/pkg/telemetry"
+	"rehome/pkg/worker"
+)
+
+// waitEvery is how often a worker looks for its migration while there is none.
+const waitEvery = 2 * time.Second
+
+// serve connects to both databases and NATS and works until ctx is done.
+func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) error {
+	for _, warning := range s.Warnings {
+		t.Log.WarnContext(ctx, warning)
+	}
+	config, err := pgxpool.ParseConfig(s.Target.Reveal())
+	if err != nil {
+		return settings.WithExit(settings.ExitSettings, err)
+	}
+	config.MaxConns = 4
+	pool, err := target.Pool(ctx, config, "worker")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	from, err := legacy.Open(ctx, s.Legacy.Config())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }() // nothing was written
+	conn, err := queue.Connect(ctx, queue.Options{URL: s.NATS.Reveal(), Creds: s.NATS.Creds.Reveal(), Name: "rehome/worker", Log: t.Log})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	w := &worker.Worker{
+		Slots: s.Slots, Legacy: from, Ledger: ledger.Open(pool), Queue: conn, Log: t.Log, Version: version,
+		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config.ConnConfig, "worker") },
+	}
+	health := newHealth(w, pool, conn)
+	group, ctx := errgroup.WithContext(ctx)
+	if !s.Health.IsZero() {
+		server, err := telemetry.Listen(ctx, s.Health.String(), health.Handler())
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return server.Serve(ctx) })
+	}
+	group.Go(func() error {
+		defer health.Drain()
+		return work(ctx, w, pool, s.Migration)
+	})
+	err = group.Wait()
+	if interrupt := (*settings.Interrupt)(nil); errors.As(context.Cause(ctx), &interrupt) && errors.Is(err, context.Canceled) {
+		return nil // asked to stop, and did so
+	}
+	return err
+}
+
+// work waits for the migration and serves it.
+func work(ctx context.Context, w *worker.Worker, pool *pgxpool.Pool, name string) error {
+	name, err := worker.Await(ctx, pool, name, waitEvery)
+	if err != nil {
+		return err
+	}
+	w.Migration = name
+	w.Log.InfoContext(ctx, "ready for shards", "migration", name, "slots", w.Slots)
+	return w.Run(ctx)
+}
+
+func newHealth(w *worker.Worker, pool *pgxpool.Pool, conn *queue.Conn) *telemetry.Health {
+	health := telemetry.NewHealth("worker", version)
+	health.Add("target", pool.Ping)
+	health.Add("legacy", w.Legacy.Ping)
+	health.Add("nats", func(context.Context) error {
+		if !conn.Connected() {
+			return errors.New("not connected to NATS")
+		}
+		return nil
+	})
+	health.Add("migration", func(ctx context.Context) error {
+		found, err := ledger.Open(pool).Migrations(ctx)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return fmt.Errorf("the ledger has no migration yet: waiting for producer run")
+		}
+		return nil
+	})
+	return health
+}
