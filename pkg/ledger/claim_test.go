@@ -135,6 +135,15 @@ func TestFencing(t *testing.T) {
 		_, err := b.Begin(t.Context(), conn, old)
 		wantKind(t, err, shard.Stale)
 	})
+	t.Run("an older token cannot begin in the session that holds the newer one", func(t *testing.T) {
+		b := newBench(t)
+		m := b.plan("m")
+		conn := b.connect()
+		old := b.claim(conn, id(m, 0), Claimed)
+		b.claim(conn, id(m, 0), Claimed)
+		_, err := b.Begin(t.Context(), conn, old)
+		wantKind(t, err, shard.Stale)
+	})
 	t.Run("a claim cannot begin while another works", func(t *testing.T) {
 		b := newBench(t)
 		m := b.plan("m")

@@ -20,8 +20,8 @@ func TestCreate(t *testing.T) {
 		plan := smallPlan("m")
 		whole := plan.Cells
 		plan.Cells = func(yield func(Cell, error) bool) {
-			for c := range whole {
-				if !yield(c, nil) {
+			for c, err := range whole {
+				if !yield(c, err) {
 					return
 				}
 			}
