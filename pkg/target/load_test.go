@@ -19,6 +19,7 @@ var community = []string{`CREATE SCHEMA app`, `CREATE SCHEMA "My App"`,
 	`CREATE TABLE app.users (id bigint PRIMARY KEY, handle text, email text, tenant int, code int, friend bigint, best bigint,
 		CONSTRAINT users_email UNIQUE (email) WITH (fillfactor = 70),
 		CONSTRAINT users_code UNIQUE (tenant, code) INCLUDE (handle) DEFERRABLE INITIALLY DEFERRED,
+		CONSTRAINT users_later UNIQUE (id, code) DEFERRABLE,
 		CONSTRAINT users_referred UNIQUE (code, tenant),
 		CONSTRAINT users_positive CHECK (id >= 0))`,
 	`CREATE UNIQUE INDEX users_handle ON app.users (lower(handle) COLLATE "C" text_pattern_ops) WHERE handle <> '' AND tenant > 0`,
@@ -98,7 +99,7 @@ func TestDetachAndAttach(t *testing.T) {
 			names = append(names, string(p.Kind)+" "+p.Name)
 		}
 		want := []string{"foreign_key Author", "foreign_key old", "foreign_key parent", "foreign_key users_best", "unique users_code",
-			"unique users_email", "unique users_friend", "unique users_handle", "index users_length", "index users_tenant"}
+			"unique users_email", "unique users_friend", "unique users_handle", "unique users_later", "index users_length", "index users_tenant"}
 		if diff := cmp.Diff(want, names); diff != "" {
 			t.Fatal(diff)
 		}
