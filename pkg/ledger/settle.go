@@ -37,7 +37,7 @@ const standing = `
 // Find returns the standing rows of the entry that have the given target keys. It reads the entry's whole manifest: ask for many at once.
 func (l *Ledger) Find(ctx context.Context, tx pgx.Tx, name string, entry int, targetKeys [][]byte) ([]Row, error) {
 	what := fmt.Sprintf("find %d rows of entry %d of migration %s in the manifest", len(targetKeys), entry, name)
-	rows, err := tx.Query(ctx, standing+` AND m.entry = $2 AND t.target_key = ANY ($3::bytea[])`, name, entry, targetKeys)
+	rows, err := tx.Query(ctx, standing+` AND m.entry = $2 AND t.target_key IN (SELECT unnest($3::bytea[]))`, name, entry, targetKeys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
