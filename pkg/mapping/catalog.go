@@ -58,14 +58,19 @@ type LegacyColumn struct {
 	Generated bool
 }
 
-// Table returns the table of that name, compared without case, or nil.
+// Table returns the table of exactly that name, else the one that has it but for case, or nil: whether case counts is the server's
+// matter, who has the last word on every query.
 func (c *LegacyCatalog) Table(name string) *LegacyTable {
+	var near *LegacyTable
 	for i := range c.Tables {
-		if strings.EqualFold(c.Tables[i].Name, name) {
-			return &c.Tables[i]
+		switch t := &c.Tables[i]; {
+		case t.Name == name:
+			return t
+		case near == nil && strings.EqualFold(t.Name, name):
+			near = t
 		}
 	}
-	return nil
+	return near
 }
 
 // Column returns the column of that name, compared without case, or nil.

@@ -1,69 +1,91 @@
 package mapping
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // Changes lists what means something else in one mapping than in another, a line for each, by its place in the file: what legacy and
-// target say, and the limits of stop, do not count.
+// target say, and the limits of stop, do not count. It is empty if and only if both have one Hash.
 func Changes(old, now *File) []string {
-	var a, b any
-	for file, into := range map[*File]*any{old: &a, now: &b} {
-		if err := json.Unmarshal(Canonical(file), into); err != nil {
-			return []string{"the file as a whole: " + err.Error()}
-		}
-	}
-	var lines []string
-	diff("", a, b, &lines)
-	return lines
+	var c changes
+	c.compare("", tree(Canonical(old)), tree(Canonical(now)))
+	return c
 }
 
-// diff compares two JSON values. Elements of a list that have a name are matched by it.
-func diff(path string, a, b any, lines *[]string) {
+// tree reads JSON that Canonical made, with numbers as they are written.
+func tree(canonical []byte) any {
+	decoder := json.NewDecoder(bytes.NewReader(canonical))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		panic(err) // Canonical writes JSON
+	}
+	return v
+}
+
+type changes []string
+
+func (c *changes) add(path, format string, args ...any) {
+	*c = append(*c, strings.TrimPrefix(path, ".")+": "+fmt.Sprintf(format, args...))
+}
+
+// compare compares two JSON values; nil is a value that is not there. Elements of a list that have a name are matched by it.
+func (c *changes) compare(path string, a, b any) {
 	left, right := children(a), children(b)
 	if left == nil || right == nil {
-		if was, is := short(a), short(b); was != is {
-			*lines = append(*lines, fmt.Sprintf("%s: was %s, is %s", path, was, is))
+		if was, is := text(a), text(b); was != is {
+			c.add(path, "was %s, is %s", short(was, is), short(is, was))
 		}
 		return
 	}
-	keys := slices.Sorted(maps.Keys(left))
-	for key := range maps.Keys(right) {
-		if _, both := left[key]; !both {
-			keys = append(keys, key)
-		}
+	before := len(*c)
+	both := maps.Clone(left.parts)
+	maps.Copy(both, right.parts)
+	for _, key := range slices.Sorted(maps.Keys(both)) {
+		c.compare(path+key, left.parts[key], right.parts[key])
 	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		diff(path+key, left[key], right[key], lines)
+	if len(*c) == before && !slices.Equal(left.order, right.order) {
+		c.add(path, "was in the order %s, is in the order %s", strings.Join(left.order, ", "), strings.Join(right.order, ", "))
 	}
 }
 
+// A branch is an object or a list with its parts by name; order is that of a list.
+type branch struct {
+	parts map[string]any
+	order []string
+}
+
 // children returns the parts of an object or a list, nil for a scalar.
-func children(v any) map[string]any {
+func children(v any) *branch {
+	out := &branch{parts: map[string]any{}}
 	switch v := v.(type) {
 	case map[string]any:
-		out := make(map[string]any, len(v))
 		for key, child := range v {
-			out["."+key] = child
+			out.parts["."+key] = child
 		}
-		return out
 	case []any:
-		out := make(map[string]any, len(v))
 		for i, child := range v {
-			out[fmt.Sprintf("[%s]", elementName(i, child))] = child
+			name := elementName(i, child)
+			for n := 2; out.parts["["+name+"]"] != nil; n++ {
+				name = fmt.Sprintf("%s, no. %d", elementName(i, child), n)
+			}
+			out.parts["["+name+"]"], out.order = child, append(out.order, name)
 		}
-		return out
+	default:
+		return nil
 	}
-	return nil
+	return out
 }
 
 func elementName(i int, v any) string {
 	object, _ := v.(map[string]any)
-	for _, key := range []string{"name", "into", "from"} {
+	for _, key := range []string{"name", "into", "table", "from"} {
 		switch name := object[key].(type) {
 		case string:
 			return name
@@ -76,16 +98,39 @@ func elementName(i int, v any) string {
 	return fmt.Sprint(i)
 }
 
-func short(v any) string {
+func text(v any) string {
 	if v == nil {
 		return "not there"
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return "unreadable"
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(err) // it came from JSON
 	}
-	if len(text) > 120 {
-		return string(text[:117]) + "..."
+	return strings.TrimSuffix(out.String(), "\n")
+}
+
+// short cuts a long text to where it begins to differ from another.
+func short(text, other string) string {
+	const width, before = 117, 20
+	first := 0
+	for first < min(len(text), len(other)) && text[first] == other[first] {
+		first++
 	}
-	return string(text)
+	prefix := ""
+	if start := first - before; start > 0 && len(text) > width {
+		for start > 0 && !utf8.RuneStart(text[start]) {
+			start--
+		}
+		prefix, text = "...", text[start:]
+	}
+	if len(text) <= width {
+		return prefix + text
+	}
+	end := width
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return prefix + text[:end] + "..."
 }

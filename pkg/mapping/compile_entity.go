@@ -1,29 +1,39 @@
 package mapping
 
 import (
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
+
+	"rehome/pkg/keyspace"
+	"rehome/pkg/value"
 )
 
 // entities finds, for each entity, the entries whose rows carry its identifiers: those where the uuid column alone is the primary
 // key of its table and refers to no other fed table. All references of that entity ask these entries whether a row exists.
 func (k *compiler) entities(entries []*entry) {
-	k.makers = map[string][]*entry{}
 	for _, e := range entries {
 		if !e.fits {
-			continue
-		}
-		if c := e.makes(); c != nil {
+			k.lose(e)
+		} else if c := e.makes(); c != nil {
 			k.makers[c.UUID.Entity.Text] = append(k.makers[c.UUID.Entity.Text], e)
 		}
 	}
-	for name, makers := range k.makers {
+	for _, name := range slices.Sorted(maps.Keys(k.makers)) {
+		makers := k.makers[name]
 		for _, other := range makers[1:] {
 			if other.plan.Into != makers[0].plan.Into {
 				k.fault(other.Pos, other.path+".columns", "give the column that only refers to the entity another entity, a foreign key or a missing: to_null or leave",
 					"entity %s has its identifiers in %s and in %s", name, makers[0].plan.Into, other.plan.Into)
 			}
+		}
+	}
+}
+
+// lose remembers the entities of an entry that does not fit: it may be the one that makes them.
+func (k *compiler) lose(e *entry) {
+	for _, c := range e.Columns {
+		if c.UUID != nil {
+			k.lost[c.UUID.Entity.Text] = true
 		}
 	}
 }
@@ -47,48 +57,81 @@ func (t *TargetTable) refers(column string) bool {
 	return slices.ContainsFunc(t.ForeignKeys, func(fk ForeignKey) bool { return slices.Contains(fk.Columns, column) })
 }
 
-// found returns the expressions that ask, for a reference's key, how the row that owns it spells each of the key's columns; they are
-// NULL where there is no such row, or where a rule leaves it out.
-func (k *compiler) found(makers []*entry, of []Expr) []string {
-	var sources []string
-	for _, m := range makers {
-		var list []string
-		for i, part := range m.makes().UUID.Of {
-			list = append(list, fmt.Sprintf("(%s) AS rehome_k%d", part.SQL, i))
-		}
-		query := "SELECT " + strings.Join(list, ", ") + " FROM " + m.From.SQL
-		if where := k.keeps(m); where != "" {
-			query += " WHERE " + where
-		}
-		sources = append(sources, query)
+// uuid compiles a uuid column: that by which an entity's rows are named, or one that refers to such rows.
+func (k *compiler) uuid(e *entry, c *Column, fed *FedColumn, at int, types []value.LegacyType, path string) bool {
+	if fed.Type.Name != "uuid" {
+		k.fault(c.Pos, path, "make the target column a uuid", "it is of type %s", fed.Type.Name)
+		return false
 	}
-	var match, out []string
-	for i, part := range of {
-		match = append(match, fmt.Sprintf("rehome_e.rehome_k%d = (%s)", i, part.SQL))
-	}
-	for i := range of {
-		var asks []string
-		for _, source := range sources {
-			asks = append(asks, fmt.Sprintf("(SELECT rehome_e.rehome_k%d FROM (%s) AS rehome_e WHERE %s LIMIT 1)",
-				i, source, strings.Join(match, " AND ")))
+	u := c.UUID
+	r := &reference{entity: value.NewEntity(k.file.Namespace.Text, u.Entity.Text), missing: u.Missing}
+	for i, t := range types {
+		kind, ok := KindOf(t)
+		if !ok {
+			k.fault(u.Of[i].Pos, path, keyFix, "an identifier cannot be derived from type %s", t.Name)
+			return false
 		}
-		if len(asks) == 1 {
-			out = append(out, asks[0])
-			continue
-		}
-		out = append(out, "COALESCE("+strings.Join(asks, ", ")+")")
+		r.kinds, r.of = append(r.kinds, kind), append(r.of, at+i)
 	}
-	return out
+	fed.build = r.build
+	if e.makes() == c {
+		return true
+	}
+	return k.reference(e, c, fed, r, path)
 }
 
-// keeps returns the condition under which a row of the entry is not left out by a rule; empty for always.
-func (k *compiler) keeps(m *entry) string {
-	var all []string
-	if m.Where != nil {
-		all = append(all, "("+m.Where.SQL+")")
+// reference compiles a uuid column that refers to rows which another column, or another entry, names.
+func (k *compiler) reference(e *entry, c *Column, fed *FedColumn, r *reference, path string) bool {
+	entity := c.UUID.Entity
+	makers := k.makers[entity.Text]
+	if len(makers) == 0 && k.lost[entity.Text] {
+		return false
 	}
-	if len(m.User) == 1 && m.Unowned == UnownedLeave {
-		all = append(all, fmt.Sprintf("(%s) IN (SELECT (%s) FROM %s)", m.User[0].SQL, k.file.Users.Key[0].SQL, k.file.Users.From.SQL))
+	if len(makers) == 0 {
+		known := slices.Sorted(maps.Keys(k.makers))
+		fix := "feed a table whose primary key is {uuid: " + entity.Text + ", of: …}"
+		if len(known) > 0 {
+			fix = didYouMean(entity.Text, known)
+		}
+		k.fault(entity.Pos, path, fix, "no entry makes the identifiers of entity %s: none has it as its table's primary key", entity.Text)
+		return false
 	}
-	return strings.Join(all, " AND ")
+	for _, maker := range makers {
+		if !k.sameKinds(c, maker, r.kinds, path) {
+			return false
+		}
+	}
+	fed.rules = []string{"missing"}
+	r.maker = makers[0].plan
+	if k.isOwner(e, c.UUID, makers) {
+		r.owner = true
+		return true
+	}
+	for _, ask := range k.found(makers, c.UUID.Of, nil) {
+		r.found = append(r.found, len(e.plan.Select))
+		e.plan.Select = append(e.plan.Select, ask)
+	}
+	return true
+}
+
+// sameKinds checks that a reference's key can be that of the maker's rows.
+func (k *compiler) sameKinds(c *Column, maker *entry, kinds []keyspace.Kind, path string) bool {
+	made := maker.makes()
+	types := maker.types[slices.IndexFunc(maker.Columns, func(of Column) bool { return of.Name == made.Name })]
+	entity := c.UUID.Entity.Text
+	if len(types) != len(kinds) {
+		k.fault(c.Pos, path, "write as many expressions as the key has columns", "the key of entity %s has %d columns, and this one %d", entity, len(types), len(kinds))
+		return false
+	}
+	for i, t := range types {
+		kind, ok := KindOf(t)
+		if !ok {
+			return false // reported where the maker has it
+		}
+		if kind != kinds[i] {
+			k.fault(c.UUID.Of[i].Pos, path, "cast it to the key's kind", "it is a key of kind %s, and that of entity %s is %s", kinds[i], entity, kind)
+			return false
+		}
+	}
+	return true
 }

@@ -87,7 +87,8 @@ func (e *Encoder) stopped(column int, b built) Encoded {
 	return Encoded{Ending: b.ending, Cause: cause, Needs: b.needs, Key: e.key}
 }
 
-// Hits returns, for each column of the newest row that ended as Written, which of the column's rules changed it.
+// Hits returns, for each column of the newest row, which of the column's rules changed it. It is valid until the next Encode, and of a
+// row that ended as Written alone.
 func (e *Encoder) Hits() []value.Hit { return e.hits }
 
 func (p *RowPlan) cause(kind string, column int) string {

@@ -13,17 +13,19 @@ import (
 func Fingerprint(c *Compiled, legacy *LegacyCatalog, target *TargetCatalog) string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
-	names := map[string]bool{strings.ToLower(c.Keys.Table): true}
-	fed := map[string]bool{}
+	froms, fed, read := []string{c.Keys.From}, map[string]bool{}, map[*LegacyTable]bool{}
 	for _, p := range c.Plans {
 		fed[p.Into] = true
-		tables, _ := parseFrom(p.From)
+		froms = append(froms, p.From)
+	}
+	for _, from := range froms {
+		tables, _ := parseFrom(from) // it was compiled
 		for _, t := range tables {
-			names[strings.ToLower(t.table)] = true
+			read[legacy.Table(t.table)] = true
 		}
 	}
 	for _, t := range sortedTables(legacy.Tables, func(t *LegacyTable) string { return t.Name }) {
-		if names[strings.ToLower(t.Name)] {
+		if read[t] {
 			_ = enc.Encode([]any{t.Name, t.Columns, t.PrimaryKey}) // a hash takes everything
 		}
 	}
