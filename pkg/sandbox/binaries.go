@@ -32,6 +32,10 @@ func findMariaDB(debianPackage string, names ...string) (string, error) {
 	return "", &MissingError{Program: names[0], Package: debianPackage}
 }
 
+// PostgresProgram returns the path of a client program, such as pg_dump, of the version that the sandbox's servers have. The
+// error is a *MissingError when it is not installed.
+func PostgresProgram(name string) (string, error) { return findPostgres(name) }
+
 // findPostgres finds a program of the newest PostgreSQL that Debian's packages installed, else one in PATH.
 func findPostgres(name string) (string, error) {
 	versions, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)

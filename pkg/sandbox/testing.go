@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,6 +18,7 @@ type pool struct {
 	mu        sync.Mutex
 	open      bool
 	databases int
+	dir       *home
 	mariadb   *MariaDBServer
 	postgres  *PostgresServer
 }
@@ -84,6 +86,33 @@ func Postgres(t testing.TB) string {
 	return server.DSN(name)
 }
 
+// Directory returns a directory for what the tests of this process share, such as programs that they run; it is removed when
+// all of them have ended.
+func Directory(t testing.TB) string {
+	t.Helper()
+	dir, err := shared.directory()
+	if err != nil {
+		t.Fatalf("make a directory for the tests: %v", err)
+	}
+	return dir
+}
+
+func (p *pool) directory() (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.usable(); err != nil {
+		return "", err
+	}
+	if p.dir == nil {
+		dir, err := newHome("")
+		if err != nil {
+			return "", err
+		}
+		p.dir = dir
+	}
+	return p.dir.path, nil
+}
+
 func (p *pool) legacy(ctx context.Context) (_ *MariaDBServer, database int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +156,11 @@ func (p *pool) close() {
 	defer p.mu.Unlock()
 	p.open = false
 	both := Sandbox{Legacy: p.mariadb, Target: p.postgres}
-	if err := both.Close(); err != nil {
+	err := both.Close()
+	if p.dir != nil {
+		err = errors.Join(err, p.dir.remove())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 }
