@@ -142,11 +142,13 @@ func appendDigest(out []byte, sum checksum.Sum) []byte {
 	return out
 }
 
-func readDigest(raw []byte) (sum checksum.Sum, err error) {
-	if len(raw) != digestSize {
-		return sum, fmt.Errorf("read a digest of the manifest: %d bytes instead of %d", len(raw), digestSize)
+// digestAt returns the digest of the row at the position, from 1, of a block of the manifest.
+func digestAt(digests []byte, position int32) (sum checksum.Sum, err error) {
+	end := int(position) * digestSize
+	if position < 1 || end > len(digests) {
+		return sum, fmt.Errorf("read digest %d of a block of the manifest: it has %d", position, len(digests)/digestSize)
 	}
-	return sum, sum.UnmarshalText(hex.AppendEncode(nil, raw))
+	return sum, sum.UnmarshalText(hex.AppendEncode(nil, digests[end-digestSize:end]))
 }
 
 // Receipt returns the receipt as Close has stored it, nil before.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,23 +22,55 @@ type Row struct {
 	Digest     checksum.Sum
 }
 
-// standing selects rows of the manifest m that were not taken out again, unnested as t, with their user's key as u.key.
+// standing selects rows of the manifest m that were not taken out again, unnested as t.
 const standing = `
-	SELECT m.ordinal, m.generation, m.entry, r.keys[t.unit % 1000 + 1] AS user_key, t.target_key, t.legacy_key,
-	       substr(m.digests, (16 * (t.position - 1) + 1)::int, 16)
+	SELECT m.ordinal, m.generation, m.entry, m.block, t.position, t.unit, t.target_key, t.legacy_key
 	  FROM rehome.manifest m
 	 CROSS JOIN LATERAL unnest(m.units, m.target_keys, m.legacy_keys) WITH ORDINALITY AS t (unit, target_key, legacy_key, position)
-	  LEFT JOIN rehome.roster r
-	    ON r.migration = m.migration AND r.ordinal = m.ordinal AND r.generation = m.generation AND r.block = t.unit / 1000
 	 WHERE m.migration = $1
 	   AND NOT EXISTS (SELECT FROM rehome.undone x
 	                    WHERE x.migration = m.migration AND x.entry = m.entry AND x.target_key = t.target_key
 	                      AND x.ordinal = m.ordinal AND x.generation = m.generation)`
 
+// withOwners gathers what a query "found" has selected by blocks of the manifest: large values of a block or a roster are then read
+// once, and not for each row.
+const withOwners = `, owners AS MATERIALIZED (
+		SELECT r.ordinal, r.generation, (r.block * 1000 + u.position - 1)::int AS unit, u.key
+		  FROM rehome.roster r
+		 CROSS JOIN LATERAL unnest(r.keys) WITH ORDINALITY AS u (key, position)
+		 WHERE r.migration = $1 AND (r.ordinal, r.generation, r.block) IN (SELECT ordinal, generation, unit / 1000 FROM found)
+	), blocks AS (
+		SELECT ordinal, generation, entry, block,
+		       array_agg(f.position::int) AS positions, array_agg(o.key) AS users, array_agg(f.target_key) AS targets, array_agg(f.legacy_key) AS legacies
+		  FROM found f LEFT JOIN owners o USING (ordinal, generation, unit)
+		 GROUP BY ordinal, generation, entry, block
+	)
+	SELECT b.ordinal, b.generation, b.entry, b.positions, b.users, b.targets, b.legacies, m.digests
+	  FROM blocks b JOIN rehome.manifest m USING (ordinal, generation, entry, block)
+	 WHERE m.migration = $1`
+
+// findAtOnce is how many keys one statement looks for: their hash table must fit into the server's default work_mem.
+const findAtOnce = 20_000
+
 // Find returns the standing rows of the entry that have the given target keys. It reads the entry's whole manifest: ask for many at once.
 func (l *Ledger) Find(ctx context.Context, tx pgx.Tx, name string, entry int, targetKeys [][]byte) ([]Row, error) {
+	var found []Row
+	for part := range slices.Chunk(targetKeys, findAtOnce) {
+		rows, err := find(ctx, tx, name, entry, part)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, rows...)
+	}
+	return found, nil
+}
+
+// IS TRUE makes the server hash the keys once; as a join it would hash them again for each block of the manifest.
+func find(ctx context.Context, tx pgx.Tx, name string, entry int, targetKeys [][]byte) ([]Row, error) {
 	what := fmt.Sprintf("find %d rows of entry %d of migration %s in the manifest", len(targetKeys), entry, name)
-	rows, err := tx.Query(ctx, standing+` AND m.entry = $2 AND t.target_key IN (SELECT unnest($3::bytea[]))`, name, entry, targetKeys)
+	rows, err := tx.Query(ctx, `
+		WITH found AS MATERIALIZED (`+standing+`
+		   AND m.entry = $2 AND (t.target_key IN (SELECT unnest($3::bytea[]))) IS TRUE)`+withOwners, name, entry, targetKeys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -58,22 +91,34 @@ func (l *Ledger) RowsOf(ctx context.Context, tx pgx.Tx, name string, users [][]b
 			 CROSS JOIN LATERAL unnest(q.hashes, q.keys) WITH ORDINALITY AS u (hash, key, position)
 			  JOIN unnest($2::bigint[], $3::bytea[]) AS w (hash, key) ON w.hash = u.hash AND w.key = u.key
 			 WHERE q.migration = $1
-		)`+standing+`
+		), found AS MATERIALIZED (`+standing+`
 		   AND (m.ordinal, m.generation) IN (SELECT ordinal, generation FROM wanted)
-		   AND (m.ordinal, m.generation, t.unit) IN (SELECT ordinal, generation, unit FROM wanted)`, name, hashes, users)
+		   AND ((m.ordinal, m.generation, t.unit) IN (SELECT ordinal, generation, unit FROM wanted)) IS TRUE)`+withOwners, name, hashes, users)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return collectRows(rows, what)
 }
 
+// collectRows reads what withOwners selects.
 func collectRows(rows pgx.Rows, what string) ([]Row, error) {
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Row, err error) {
-		var digest []byte
-		if err = row.Scan(&r.Ordinal, &r.Generation, &r.Entry, &r.User, &r.TargetKey, &r.LegacyKey, &digest); err == nil {
-			r.Digest, err = readDigest(digest)
+	var out []Row
+	var block Row
+	var positions []int32
+	var users, targets, legacies [][]byte
+	var digests []byte
+	_, err := pgx.ForEachRow(rows, []any{&block.Ordinal, &block.Generation, &block.Entry, &positions, &users, &targets, &legacies, &digests}, func() error {
+		for i, position := range positions {
+			r := block
+			r.User, r.TargetKey, r.LegacyKey = users[i], targets[i], legacies[i]
+			sum, err := digestAt(digests, position)
+			if err != nil {
+				return err
+			}
+			r.Digest = sum
+			out = append(out, r)
 		}
-		return r, err
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
