@@ -112,6 +112,7 @@ func Progress(m *ledger.Migration, waves []ledger.Wave) report.Progress {
 		p.Users.Quarantined += w.Quarantined
 		p.Rows += w.Written
 		p.Moved += w.Moved
+		p.PlannedRows += w.Rows
 		p.Shards.Done += int64(w.Done)
 		p.Shards.Dead += int64(w.Dead)
 		p.Shards.Pending += int64(w.Planned)
@@ -120,9 +121,6 @@ func Progress(m *ledger.Migration, waves []ledger.Wave) report.Progress {
 		if w.Planned > 0 && p.Wave == "" && w.Wave < len(record.Waves) {
 			p.Wave = record.Waves[w.Wave].Name
 		}
-	}
-	for _, e := range record.Entries {
-		p.PlannedRows += e.Rows
 	}
 	return p
 }

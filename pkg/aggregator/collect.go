@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/ledger"
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
 	"rehome/pkg/report"
 	"rehome/pkg/shard"
@@ -28,6 +29,7 @@ func Collect(ctx context.Context, conn *queue.Conn, l *ledger.Ledger, name strin
 	count := func(ctx context.Context, r shard.Receipt) error {
 		if tally.Add(r) {
 			show(tally.Sums().Of(planned))
+			pausepoint.At("counted")
 		}
 		return ctx.Err()
 	}

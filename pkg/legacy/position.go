@@ -96,7 +96,7 @@ func sourcePosition(ctx context.Context, conn *sql.Conn, v version) (Position, e
 }
 
 func snapshotPosition(ctx context.Context, conn *sql.Conn) (Position, error) {
-	var file, offset, gtids sql.NullString
+	var file, offset sql.NullString
 	const query = `SELECT
 			MAX(CASE WHEN VARIABLE_NAME = 'BINLOG_SNAPSHOT_FILE' THEN VARIABLE_VALUE END),
 			MAX(CASE WHEN VARIABLE_NAME = 'BINLOG_SNAPSHOT_POSITION' THEN VARIABLE_VALUE END)
@@ -107,10 +107,8 @@ func snapshotPosition(ctx context.Context, conn *sql.Conn) (Position, error) {
 	if file.String == "" {
 		return Position{Missing: NoBinlog}, nil
 	}
-	if err := conn.QueryRowContext(ctx, `SELECT BINLOG_GTID_POS(?, ?)`, file.String, offset.String).Scan(&gtids); err != nil {
-		return Position{}, fmt.Errorf("read the snapshot's GTIDs: %w", err)
-	}
-	return positionOf(file.String, offset.String, gtids.String), nil
+	// Its GTIDs could be had by BINLOG_GTID_POS, which reads the binlog from the file's beginning: seconds for each shard.
+	return positionOf(file.String, offset.String, ""), nil
 }
 
 func positionOf(file, offset, gtids string) Position {

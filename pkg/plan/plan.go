@@ -87,9 +87,9 @@ func (p *planner) cellUsers() int {
 	for i, plan := range p.mapping.Plans {
 		if plan.OfUsers() {
 			rows += p.plan.Rows[i]
-			if plan.User == p.mapping.Keys.Key && plan.From == p.mapping.Keys.From {
-				users = p.plan.Rows[i]
-			}
+		}
+		if plan.Source == p.mapping.Keys.Table {
+			users = p.plan.Rows[i]
 		}
 	}
 	if users == 0 || rows == 0 {
@@ -149,29 +149,29 @@ func (p *planner) ranges() []keyspace.Range {
 
 // weigh counts the rows of every entry of users in each cell.
 func (p *planner) weigh(ctx context.Context) error {
-	weights, err := p.weights(ctx, p.ranges())
-	if err != nil {
-		return err
+	cells := make([]*Cell, len(p.plan.Cells))
+	for i := range p.plan.Cells {
+		cells[i] = &p.plan.Cells[i]
 	}
-	for i := range weights {
-		p.plan.Cells[i].Weight = weights[i]
-	}
-	return nil
+	return p.weights(ctx, cells)
 }
 
-func (p *planner) weights(ctx context.Context, ranges []keyspace.Range) ([]int64, error) {
-	sums := make([]int64, len(ranges))
+func (p *planner) weights(ctx context.Context, cells []*Cell) error {
+	ranges := make([]keyspace.Range, len(cells))
+	for i, cell := range cells {
+		ranges[i], cell.Weight = cell.Range, 0
+	}
 	for _, plan := range p.mapping.Plans {
 		if !plan.OfUsers() {
 			continue
 		}
 		counts, err := p.src.Weigh(ctx, p.mapping.Keys, plan, ranges)
 		if err != nil {
-			return nil, fmt.Errorf("weigh %s: %w", plan.Source, err)
+			return fmt.Errorf("weigh %s: %w", plan.Source, err)
 		}
 		for i, n := range counts {
-			sums[i] += n
+			cells[i].Weight += n
 		}
 	}
-	return sums, nil
+	return nil
 }

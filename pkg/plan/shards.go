@@ -10,28 +10,63 @@ import (
 	"rehome/pkg/shard"
 )
 
-// refine cuts each cell that is heavier than a shard again, in halves, until its parts are light enough or hold one user each: a
-// user heavier than a shard gets one of their own.
+// refine cuts each cell that is heavier than a shard again, until its parts are light enough or hold one user each: a user heavier
+// than a shard gets one of their own.
 func (p *planner) refine(ctx context.Context) error {
-	var fine []Cell
-	for _, cell := range p.plan.Cells {
-		if cell.Weight <= p.weight || cell.Users <= 1 {
-			fine = append(fine, cell)
-			continue
+	for {
+		var fine []Cell
+		var cut []int // positions in fine of what has to be weighed anew
+		for _, cell := range p.plan.Cells {
+			if cell.Weight <= p.weight || cell.Users <= 1 {
+				fine = append(fine, cell)
+				continue
+			}
+			parts, err := p.parts(ctx, cell)
+			if err != nil {
+				return err
+			}
+			for _, part := range parts {
+				cut = append(cut, len(fine))
+				fine = append(fine, part)
+			}
 		}
-		keys, err := p.src.KeysIn(ctx, p.mapping.Keys, cell.Range)
-		if err != nil {
-			return fmt.Errorf("read the keys of a heavy range: %w", err)
+		p.plan.Cells = fine
+		if len(cut) == 0 {
+			return keyspace.CheckChain(p.ranges())
 		}
-		p.recount(&cell, keys)
-		parts, err := p.halve(ctx, cell, keys)
-		if err != nil {
+		cells := make([]*Cell, len(cut))
+		for i, at := range cut {
+			cells[i] = &p.plan.Cells[at]
+		}
+		if err := p.weights(ctx, cells); err != nil {
 			return err
 		}
-		fine = append(fine, parts...)
 	}
-	p.plan.Cells = fine
-	return keyspace.CheckChain(p.ranges())
+}
+
+// parts cuts a cell into as many parts of equally many users as would make half a shard each if they weighed the same.
+func (p *planner) parts(ctx context.Context, cell Cell) ([]Cell, error) {
+	keys, err := p.src.KeysIn(ctx, p.mapping.Keys, cell.Range)
+	if err != nil {
+		return nil, fmt.Errorf("read the keys of a heavy range: %w", err)
+	}
+	p.recount(&cell, keys)
+	n := int(min(cell.Users, max(2, 2*cell.Weight/p.weight)))
+	if n < 2 {
+		return []Cell{cell}, nil
+	}
+	parts := make([]Cell, n)
+	for i := range parts {
+		lo, hi := i*len(keys)/n, (i+1)*len(keys)/n
+		parts[i] = p.part(cell, lo, hi)
+		if i > 0 {
+			parts[i].After = keys[lo-1]
+		}
+		if i < n-1 {
+			parts[i].Through = keys[hi-1]
+		}
+	}
+	return parts, nil
 }
 
 // recount takes over who is in the cell now: on a live source somebody may have come or gone since the scan.
@@ -41,26 +76,6 @@ func (p *planner) recount(cell *Cell, keys []keyspace.Key) {
 	for i, key := range keys {
 		cell.Hashes[i] = checksum.Key(key.Canonical())
 	}
-}
-
-func (p *planner) halve(ctx context.Context, cell Cell, keys []keyspace.Key) ([]Cell, error) {
-	if cell.Weight <= p.weight || len(keys) <= 1 {
-		return []Cell{cell}, nil
-	}
-	middle := len(keys) / 2
-	low, high := p.part(cell, 0, middle), p.part(cell, middle, len(keys))
-	low.Through, high.After = keys[middle-1], keys[middle-1]
-	weights, err := p.weights(ctx, []keyspace.Range{low.Range, high.Range})
-	if err != nil {
-		return nil, err
-	}
-	low.Weight, high.Weight = weights[0], weights[1]
-	first, err := p.halve(ctx, low, keys[:middle])
-	if err != nil {
-		return nil, err
-	}
-	second, err := p.halve(ctx, high, keys[middle:])
-	return append(first, second...), err
 }
 
 // part returns the cell reduced to users from lo up to but not including hi. How many of them each wave takes is shared out in

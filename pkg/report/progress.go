@@ -13,8 +13,8 @@ type Progress struct {
 	Wave        string    `json:"wave,omitempty"`
 	Users       Users     `json:"users"`
 	Rows        int64     `json:"rows"`         // written
-	Moved       int64     `json:"moved_rows"`   // of the row sources: written, left out, set aside or waiting
-	PlannedRows int64     `json:"planned_rows"` // of the row sources
+	Moved       int64     `json:"moved_rows"`   // planned weight of the shards that are done, in rows
+	PlannedRows int64     `json:"planned_rows"` // planned weight of all shards
 	Shards      Shards    `json:"shards"`
 	Working     int       `json:"working"` // shards in work
 	Started     time.Time `json:"started_at"`
