@@ -45,13 +45,13 @@ func TestProcess(t *testing.T) {
 	t.Run("stands still, goes on, is measured and ends when it is asked to", func(t *testing.T) {
 		p := Start(t, Aggregator, env)
 		p.Stop()
-		if rss := p.MaxRSS(); rss < 1<<20 || rss > 1<<30 {
+		if rss := p.MaxRSS(); rss <= 0 || rss > 1<<30 {
 			t.Errorf("peak memory %d bytes", rss)
 		}
 		p.Terminate()
 		p.Continue()
 		p.Wait(limit(t))
-		if p.MaxRSS() < 1<<20 {
+		if p.MaxRSS() <= 0 {
 			t.Errorf("peak memory %d bytes after the end", p.MaxRSS())
 		}
 	})
@@ -64,7 +64,9 @@ func TestProcess(t *testing.T) {
 	})
 	t.Run("ends with its test", func(t *testing.T) {
 		var p *Process
-		t.Run("inner", func(t *testing.T) { p = Start(t, Aggregator, env) })
+		if !t.Run("inner", func(t *testing.T) { p = Start(t, Aggregator, env) }) {
+			return
+		}
 		select {
 		case <-p.Done():
 		default:
@@ -104,7 +106,7 @@ func TestDump(t *testing.T) {
 		"a row that is missing":         `INSERT INTO t VALUES (1, E'a\nCOPY b')`,
 		"a value that differs":          `INSERT INTO t VALUES (1, E'a\nCOPY b'), (2, '\,')`,
 		"a sequence elsewhere":          `INSERT INTO t VALUES (1, E'a\nCOPY b'), (2, '\.'); SELECT setval('s', 7)`,
-		"a table that there was not":    `INSERT INTO t VALUES (1, E'a\nCOPY b'), (2, '\.'); CREATE TABLE u (n int)`,
+		"a row of a second table":       `INSERT INTO t VALUES (1, E'a\nCOPY b'), (2, '\.'); CREATE TABLE public.u AS SELECT 1`,
 		"a row that there is twice now": `INSERT INTO t VALUES (1, E'a\nCOPY b'), (2, '\.'), (2, '\.')`,
 	} {
 		t.Run("shows "+name, func(t *testing.T) {
