@@ -120,7 +120,7 @@ func (k *compiler) sameKinds(c *Column, maker *entry, kinds []keyspace.Kind, pat
 	types := maker.types[slices.IndexFunc(maker.Columns, func(of Column) bool { return of.Name == made.Name })]
 	entity := c.UUID.Entity.Text
 	if len(types) != len(kinds) {
-		k.fault(c.Pos, path, "write as many expressions as the key has columns", "the key of entity %s has %d columns, and this one %d", entity, len(types), len(kinds))
+		k.fault(c.Pos, path, "write as many expressions as the key has columns", "the key of entity %s has the length %d, and this one %d", entity, len(types), len(kinds))
 		return false
 	}
 	for i, t := range types {

@@ -15,6 +15,7 @@ func (k *compiler) source(e *entry) bool {
 	if len(first.PrimaryKey) == 0 {
 		k.fault(e.From.Pos, e.path+".from", "add a primary key, or copy the table into one that has a key",
 			"%s has no primary key, and rehome names each row by it", first.Name)
+		e.unread = true
 		return false
 	}
 	p.Source, p.SourceName, p.Joined = first.Name, first.name, len(e.tables) > 1
@@ -24,6 +25,7 @@ func (k *compiler) source(e *entry) bool {
 		if !ok {
 			k.fault(e.From.Pos, e.path+".from", "copy the table into one whose key is an integer, CHAR, VARCHAR, BINARY or VARBINARY",
 				"the primary key of %s has a column of type %s, which rehome cannot split on", first.Name, column.Type.Name)
+			e.unread = true
 			return false
 		}
 		p.SourceKey = append(p.SourceKey, Quote(p.SourceName)+"."+Quote(column.Name))
