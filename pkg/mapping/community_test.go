@@ -3,6 +3,7 @@ package mapping_test
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,6 +151,55 @@ func checkPlans(t *testing.T, c *mapping.Compiled) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A memo asks each query once.
+type memo struct {
+	mapping.Resolver
+	answers map[string]answer
+}
+
+type answer struct {
+	mapping.Resolved
+	err error
+}
+
+func (m memo) Resolve(ctx context.Context, query string) (mapping.Resolved, error) {
+	a, ok := m.answers[query]
+	if !ok {
+		a.Resolved, a.err = m.Resolver.Resolve(ctx, query)
+		m.answers[query] = a
+	}
+	return a.Resolved, a.err
+}
+
+func TestTheCommunityWithLinesMissing(t *testing.T) {
+	from, to := legacyCatalog(t, community.Options{Users: 20, Seed: 3}), targetCatalog(t)
+	from.Resolve = memo{from.Resolve, map[string]answer{}}
+	lines := strings.SplitAfter(string(community.Mapping()), "\n")
+	compiled, refused := 0, 0
+	for i := range lines {
+		for _, also := range []int{i, (i*7 + 3) % len(lines)} {
+			src := slices.Clone(lines)
+			src[i], src[also] = "", ""
+			file, faults := mapping.Parse("f", []byte(strings.Join(src, "")), func(string) (string, bool) { return "", false })
+			if len(faults) > 0 {
+				continue
+			}
+			c, _, err := mapping.Compile(t.Context(), file, from, to)
+			if _, ok := err.(mapping.Faults); err != nil && (!ok || c != nil) {
+				t.Fatalf("without the lines %d and %d: %v", i+1, also+1, err)
+			}
+			if err == nil {
+				compiled++
+			} else {
+				refused++
+			}
+		}
+	}
+	if compiled < 20 || refused < 50 {
+		t.Errorf("%d compiled, %d were refused", compiled, refused)
 	}
 }
 

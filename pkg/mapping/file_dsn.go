@@ -30,7 +30,7 @@ func (d DSN) Equal(other DSN) bool {
 func (d DSN) String() string { return "(dsn)" }
 
 // Format hides the DSN from every verb, %#v too.
-func (d DSN) Format(s fmt.State, _ rune) { io.WriteString(s, "(dsn)") }
+func (d DSN) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "(dsn)") }
 
 // LogValue hides the DSN from slog.
 func (d DSN) LogValue() slog.Value { return slog.StringValue("(dsn)") }

@@ -25,7 +25,7 @@ type Entry struct {
 // Rest says what becomes of rows that every entry of a row source leaves out.
 type Rest string
 
-// Without RestLeave such rows are unexplained.
+// RestLeave leaves them; without it they are unexplained.
 const RestLeave Rest = "leave"
 
 // Unowned says what becomes of a row whose user is NULL or is not in users.from.
