@@ -98,6 +98,7 @@ type withLast struct {
 	last any
 }
 
+// Scan reads the row into dest, and its last column into last.
 func (w withLast) Scan(dest ...any) error { return w.CollectableRow.Scan(append(dest, w.last)...) }
 
 // answer judges a shard whose row is locked.

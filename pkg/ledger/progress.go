@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -142,7 +143,7 @@ func (l *Ledger) Republish(ctx context.Context, id shard.ID) (shard.Task, bool, 
 		}
 		return event(ctx, tx, id.Migration, id.Ordinal, id.Generation, 0, "republished", struct{}{})
 	})
-	if absent(err) == ErrNotFound {
+	if errors.Is(absent(err), ErrNotFound) {
 		return shard.Task{}, false, nil
 	}
 	if err != nil {
