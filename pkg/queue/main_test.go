@@ -25,10 +25,10 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(serveEnv); dir != "" {
 		server, err := Embed(context.Background(), dir)
 		if err != nil {
-			fmt.Println("refused:", err)
+			fmt.Fprintln(os.Stdout, "refused:", err)
 			os.Exit(1)
 		}
-		fmt.Println("ready")
+		fmt.Fprintln(os.Stdout, "ready")
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		server.Close()
 		os.Exit(0)
