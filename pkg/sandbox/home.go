@@ -124,7 +124,7 @@ func sweepOne(path string) {
 	if err != nil {
 		return
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }() // nothing is written to it
 	if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 		_ = clearHome(path)
 	}

@@ -62,7 +62,7 @@ func startNATS(ctx context.Context) (*NATSServer, error) {
 		probe: n.greets, killed: func() {},
 	}
 	n.command = func() *exec.Cmd {
-		cmd := exec.Command(program)
+		cmd := exec.Command(program) //nolint:noctx // a server outlives the context of its start
 		cmd.Env = append(os.Environ(), natsEnv+"="+dir.path+":"+strconv.Itoa(n.port))
 		return cmd
 	}
@@ -82,7 +82,7 @@ func (n *NATSServer) greets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // nothing is written to it
 	_, err = conn.Read(make([]byte, 1))
 	return err
 }

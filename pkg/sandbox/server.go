@@ -133,7 +133,7 @@ func (s *server) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the log of %s: %w", s.kind, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the server has its own
 	cmd := s.command()
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.home.path, log, log
 	if s.proc, err = startProcess(cmd, s.death); err != nil {
