@@ -63,7 +63,7 @@ func pgParseError(err error, u *url.URL) error {
 			return general
 		}
 	}
-	return fmt.Errorf("is refused: %s; write it as %s", inner, postgresShape)
+	return fmt.Errorf("is refused: %s; write it as %s", inner, postgresShape) //nolint:errorlint // what it wraps may hold the password
 }
 
 // Reveal returns the URL with its password, as pgx.ParseConfig and pgxpool.ParseConfig take it.

@@ -39,7 +39,7 @@ func readValue(path string) (string, error) {
 	if err != nil {
 		return "", withoutPath(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(f, fileMax+1))
 	if err != nil {
 		return "", withoutPath(err)
