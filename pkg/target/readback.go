@@ -115,7 +115,7 @@ func stream(ctx context.Context, conn *pgconn.PgConn, query string, params [][]b
 	result := conn.ExecParams(ctx, query, params, types, binaryForm, binaryForm)
 	for result.NextRow() {
 		if err := each(result.Values()); err != nil {
-			result.Close()
+			_, _ = result.Close() // the reason to end is each's
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ func refusePooling(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("open a second session to see whether backends are pooled: %w", err)
 	}
-	defer other.Close(context.WithoutCancel(ctx))
+	defer func() { _ = other.Close(context.WithoutCancel(ctx)) }() // it was only asked
 	tx, err := other.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin in a second session: %w", err)

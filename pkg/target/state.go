@@ -85,7 +85,7 @@ type standing struct {
 // violations counts the rows that break a constraint which is not proved. Of a foreign key to a table that is not among the given, and
 // of an index that is not valid, it knows none.
 func (s *standing) violations(ctx context.Context, db DB, relations []relation) (count int64, err error) {
-	from := ""
+	var from string
 	if s.Check {
 		at := slices.IndexFunc(relations, func(r relation) bool { return r.full() == s.Table })
 		from = relations[at].quoted() + ` WHERE NOT (` + s.Expression + `)`
