@@ -115,7 +115,8 @@ func TestServer(t *testing.T) {
 		if err := group.Wait(); err != nil {
 			t.Error(err)
 		}
-		if _, err := http.Get("http://" + server.Address()); err == nil {
+		if response, err := http.Get("http://" + server.Address()); err == nil {
+			_ = response.Body.Close()
 			t.Error("still answers")
 		}
 	})
