@@ -49,8 +49,8 @@ func sameDate(in, text []byte) bool {
 
 func readStamp(format []directive, in []byte) (civil, bool) {
 	var t stamp
-	ok := true
 	for _, d := range format {
+		var ok bool
 		if in, ok = d(&t, in); !ok {
 			return civil{}, false
 		}

@@ -56,7 +56,7 @@ func leadingDigits(in []byte) (digits, rest []byte) {
 
 // span returns the powers of ten of the first and the last digit that is not zero; a zero has none.
 func (d *decimal) span() (top, bottom int, ok bool) {
-	first, last, n := -1, -1, len(d.whole)+len(d.part)
+	first, n := -1, len(d.whole)+len(d.part)
 	for i := range n {
 		if d.at(i) != '0' {
 			first = i
@@ -66,7 +66,9 @@ func (d *decimal) span() (top, bottom int, ok bool) {
 	if first < 0 {
 		return 0, 0, false
 	}
-	for last = n - 1; d.at(last) == '0'; last-- {
+	last := n - 1
+	for d.at(last) == '0' {
+		last--
 	}
 	units := len(d.whole) + d.exponent - 1
 	return units - first, units - last, true

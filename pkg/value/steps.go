@@ -104,10 +104,10 @@ func lowered(in []byte, at int) []byte {
 	out := append(make([]byte, 0, len(in)+8), in[:at]...)
 	for i := at; i < len(in); {
 		r, size := utf8.DecodeRune(in[i:])
-		switch {
-		case r == utf8.RuneError:
+		switch r {
+		case utf8.RuneError:
 			out = append(out, in[i:i+size]...)
-		case r == 'İ':
+		case 'İ':
 			// The one character whose lower case is two; a bare i would make it equal to another.
 			out = append(out, "i\u0307"...)
 		default:
