@@ -1,0 +1,61 @@
+# Everything a bare Debian machine with Go and make needs; `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+USERS ?= 100000
+
+GOLANGCI := bin/tools/golangci-lint
+GOLANGCI_VERSION := v2.15.0
+
+export CGO_ENABLED ?= 0
+BUILD := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## bin/producer, bin/worker and bin/aggregator
+	$(BUILD) -o bin/ ./producer ./worker ./aggregator
+
+.PHONY: demo
+demo: build ## migrates a generated community of USERS=100000 users on private servers
+	go build -trimpath -o bin/ ./deploy/demo
+	bin/demo -producer bin/producer -users $(USERS)
+
+.PHONY: test
+test: servers ## every test, with the race detector, in random order
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 15m ./...
+
+.PHONY: cover
+cover: servers ## statement coverage of all packages: bin/cover.html
+	@mkdir -p bin
+	go test -coverpkg=./pkg/...,./producer,./worker,./aggregator -coverprofile=bin/cover.out -timeout 15m ./...
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	@go tool cover -func=bin/cover.out | tail -n 1
+
+.PHONY: servers
+servers: ## the database servers that the tests and the demo start (installs what is missing)
+	@go run ./deploy/servers
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint, with the import directions
+	$(GOLANGCI) run ./...
+
+# By its own module, not by go.mod: the linter's dependencies are not the program's.
+$(GOLANGCI): Makefile
+	@if ! $(GOLANGCI) version 2>/dev/null | grep -qF ' $(GOLANGCI_VERSION:v%=%) '; then \
+		echo "building golangci-lint $(GOLANGCI_VERSION)"; \
+		GOBIN=$(CURDIR)/bin/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION); \
+	fi
+	@touch $@
+
+.PHONY: generate
+generate: ## what is generated from the code: the JSON Schema of migration.yaml
+	go generate ./...
+
+.PHONY: clean
+clean: ## removes bin/
+	rm -rf bin
