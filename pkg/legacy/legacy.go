@@ -6,6 +6,7 @@ package legacy
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -33,27 +34,32 @@ func Open(ctx context.Context, config *mysql.Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the legacy database at %s: %w", db.address, err)
 	}
-	db.pool = sql.OpenDB(strictConnector{connector})
-	if err := db.connect(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if db.version, err = serverVersion(ctx, connector); err == nil {
+		db.pool = sql.OpenDB(strictConnector{connector})
+		if err = db.pool.PingContext(ctx); err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
+	if err != nil {
+		return nil, failure(fmt.Errorf("connect to the legacy database at %s: %w%s", db.address, redact(err), advice(err)), err)
 	}
 	return db, nil
 }
 
-func (db *DB) connect(ctx context.Context) error {
+// serverVersion asks for the version, and refuses one that is too old, over a connection whose session is not set: a server that is
+// too old refuses the settings, too.
+func serverVersion(ctx context.Context, connector driver.Connector) (version, error) {
+	plain := sql.OpenDB(connector)
+	defer plain.Close()
 	var text string
-	if err := db.pool.QueryRowContext(ctx, `SELECT VERSION()`).Scan(&text); err != nil {
-		return failure(fmt.Errorf("connect to the legacy database at %s: %w%s", db.address, redact(err), advice(err)), err)
+	if err := plain.QueryRowContext(ctx, `SELECT VERSION()`).Scan(&text); err != nil {
+		return version{}, err
 	}
 	v, err := parseVersion(text)
 	if err == nil {
 		err = v.supported()
 	}
-	if err != nil {
-		return fmt.Errorf("connect to the legacy database at %s: %w", db.address, err)
-	}
-	db.version = v
-	return nil
+	return v, err
 }
 
 // Close closes all connections. Snapshots must be closed before.
