@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
 )
 
 const (
@@ -57,7 +59,10 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if c.ackWait == 0 {
 		c.ackWait = ackWait
 	}
-	switch c.nc, err = nats.Connect(o.URL, c.options(ctx, o)...); {
+	tried := dialer{Dialer: net.Dialer{Timeout: patience(ctx)}}
+	switch c.nc, err = nats.Connect(o.URL, append(c.options(ctx, o), nats.SetCustomDialer(&tried))...); {
+	case errors.Is(err, nats.ErrNoServers) && tried.first != nil:
+		return nil, fmt.Errorf("connect to NATS at %s: %w; is nats-server running there, and may this machine reach it?", where, tried.first)
 	case errors.Is(err, nats.ErrAuthorization):
 		return nil, fmt.Errorf("connect to NATS at %s: %w; check the URL's user and password, the token or the credentials file", where, err)
 	case err != nil:
@@ -68,6 +73,29 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", where, err)
 	}
 	return c, nil
+}
+
+// A dialer remembers why it could not connect: NATS itself only says that no server was available.
+type dialer struct {
+	net.Dialer
+	first error // the first failure
+}
+
+// Dial connects.
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := d.Dialer.Dial(network, address)
+	if d.first == nil {
+		d.first = err
+	}
+	return conn, err
+}
+
+// patience is how long a connection may take to come about.
+func patience(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return min(answerWait, max(time.Until(end), time.Millisecond))
+	}
+	return answerWait
 }
 
 // accept refuses a server that cannot keep what it promises, and opens JetStream on one that can.
@@ -94,12 +122,8 @@ func (c *Conn) accept(ctx context.Context) error {
 // options returns those of the connection: it is never given up, and holds nothing back while it is down, where a publish would
 // seem to have succeeded.
 func (c *Conn) options(ctx context.Context, o Options) []nats.Option {
-	wait := answerWait
-	if end, ok := ctx.Deadline(); ok {
-		wait = min(wait, max(time.Until(end), time.Millisecond))
-	}
 	options := []nats.Option{
-		nats.Name(o.Name), nats.Timeout(wait),
+		nats.Name(o.Name), nats.Timeout(patience(ctx)),
 		nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.ReconnectBufSize(-1), nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2), nats.IgnoreAuthErrorAbort(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.notice(err) }),
