@@ -14,7 +14,6 @@ import (
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
-	"rehome/pkg/mapping"
 	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
 	"rehome/pkg/shard"
@@ -130,7 +129,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 		}
 		s.conn = conn
 	}
-	compiled, err := s.mapping(ctx, task)
+	mapped, err := s.mapping(ctx, task)
 	if err != nil {
 		return s.unmapped(ctx, task, err)
 	}
@@ -143,7 +142,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 		return s.refused(ctx, task, claim)
 	}
 	pausepoint.At("claimed")
-	return s.claimed(ctx, claim, compiled)
+	return s.claimed(ctx, claim, mapped)
 }
 
 // unmapped ends a task whose mapping does not fit the databases: nothing of the migration can go on until a person has looked.
@@ -178,8 +177,8 @@ func (s *slot) refused(ctx context.Context, task shard.Task, claim ledger.Claim)
 }
 
 // claimed moves a claimed shard and turns every way in which that can end into what the ledger says of it.
-func (s *slot) claimed(ctx context.Context, claim ledger.Claim, compiled *mapping.Compiled) ending {
-	receipt, err := s.move(ctx, claim, compiled)
+func (s *slot) claimed(ctx context.Context, claim ledger.Claim, mapped fitted) ending {
+	receipt, err := s.move(ctx, claim, mapped)
 	if err == nil {
 		return ending{claim: claim, what: "done", receipt: *receipt, ack: true}
 	}
@@ -196,7 +195,7 @@ func (s *slot) claimed(ctx context.Context, claim ledger.Claim, compiled *mappin
 	case shard.Stale:
 		return ending{claim: claim, what: "let go", delay: retryDelay, err: err}
 	case shard.Schema:
-		return s.unmapped(last, shard.Task{ID: claim.Shard.ID}, errors.Join(err, s.Ledger.Pause(last, claim.Shard.Migration, telemetry.Redact(err))))
+		return s.unmapped(last, shard.Task{ID: claim.Shard.ID}, err)
 	}
 	span := trace.SpanContextFromContext(ctx)
 	failure := ledger.Failure{Kind: kind, Cause: cause, Error: telemetry.Redact(err), TraceID: span.TraceID().String(), Limit: maxFailures}
@@ -227,7 +226,7 @@ func (s *slot) split(ctx context.Context, claim ledger.Claim, crowded *transfer.
 }
 
 // move runs the one transaction.
-func (s *slot) move(ctx context.Context, claim ledger.Claim, compiled *mapping.Compiled) (*shard.Receipt, error) {
+func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (*shard.Receipt, error) {
 	book, err := s.Ledger.Begin(ctx, s.conn, claim)
 	if err != nil {
 		return nil, err
@@ -237,12 +236,16 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, compiled *mapping.C
 	if _, err := book.Tx().Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
 		return nil, fmt.Errorf("prepare the transaction of shard %s: %w", claim.Shard.ID, err)
 	}
-	snapshot, err := s.Legacy.Snapshot(ctx, legacy.Reading{Users: compiled.Keys, MaxRowBytes: compiled.File.MaxRowBytes})
+	snapshot, err := s.Legacy.Snapshot(ctx, legacy.Reading{Users: mapped.Keys, MaxRowBytes: mapped.File.MaxRowBytes})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = snapshot.Close() }() // nothing was written: what was read counts
-	mover := transfer.Mover{Mapping: compiled, Limits: s.Limits}
+	// After the snapshot was taken: what changes a table from now on makes its read fail.
+	if err := s.unchanged(ctx, mapped); err != nil {
+		return nil, err
+	}
+	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits}
 	if _, err := mover.Move(ctx, &claim.Shard, claim.Token, snapshot, target.NewTx(s.conn), book); err != nil {
 		return nil, err
 	}

@@ -4,12 +4,11 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,23 +17,21 @@ import (
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
-	"rehome/pkg/mapping"
 	"rehome/pkg/queue"
-	"rehome/pkg/shard"
 	"rehome/pkg/transfer"
 )
 
 // Timing of a worker. A heartbeat that stays out for ledger.DefaultFrozen makes its holder a frozen one.
 const (
 	beatEvery   = 3 * time.Second
-	graceTime   = 20 * time.Second // for shards in work when the worker is told to stop
+	graceTime   = 20 * time.Second // where the Worker says nothing else
 	outageDelay = 2 * time.Second  // before a task comes again that an outage has ended
 	busyDelay   = 3 * time.Second  // and one that somebody else works on
 	retryDelay  = 500 * time.Millisecond
 	maxFailures = 3 // of a shard's own, after which it is dead
 )
 
-// A Worker serves one migration. All fields but Quiet and Limits are required.
+// A Worker serves one migration. All fields but Grace, Quiet and Limits are required.
 type Worker struct {
 	Migration string
 	Slots     int // shards at a time
@@ -44,7 +41,8 @@ type Worker struct {
 	Queue     *queue.Conn
 	Log       *slog.Logger
 	Version   string
-	Quiet     bool // log what went wrong only, as a view shows the rest
+	Grace     time.Duration // for shards in work when the worker is told to stop; 0 is 20 s
+	Quiet     bool          // log what went wrong only, as a view shows the rest
 	Limits    transfer.Limits
 
 	holder   uuid.UUID
@@ -61,7 +59,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, stop) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(cmp.Or(w.Grace, graceTime), stop) })()
 	if err := w.beat(work); err != nil {
 		return err
 	}
@@ -106,39 +104,4 @@ func (w *Worker) beats(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// mappings compiles each mapping that a task names once.
-type mappings struct {
-	mu       sync.Mutex
-	compiled map[string]*mapping.Compiled
-}
-
-// mapping returns the compiled mapping that a task was planned with, and refuses one whose schemas are not the planned ones any more.
-func (w *Worker) mapping(ctx context.Context, task shard.Task) (*mapping.Compiled, error) {
-	w.mappings.mu.Lock()
-	defer w.mappings.mu.Unlock()
-	if c := w.mappings.compiled[task.Mapping]; c != nil {
-		return c, nil
-	}
-	m, err := w.Ledger.Load(ctx, task.Migration)
-	if err != nil {
-		return nil, err
-	}
-	canonical, err := w.Ledger.Mapping(ctx, task.Mapping)
-	if err != nil {
-		return nil, err
-	}
-	c, err := Compile(ctx, w.Legacy, canonical, m)
-	if err != nil {
-		return nil, shard.Fail(shard.Schema, "", fmt.Errorf("compile mapping %s from the ledger: %w", task.Mapping, err))
-	}
-	if c.Fingerprint != task.Schema {
-		return nil, shard.Failf(shard.Schema, "the legacy schema is not what it was when migration %s was planned: undo the change, or reset and plan again", task.Migration)
-	}
-	if w.mappings.compiled == nil {
-		w.mappings.compiled = map[string]*mapping.Compiled{}
-	}
-	w.mappings.compiled[task.Mapping] = c
-	return c, nil
 }
