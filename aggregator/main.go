@@ -2,10 +2,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
@@ -37,20 +40,19 @@ func run(ctx context.Context) error {
 	defer func() { _ = t.Close(ctx) }() // spans that cannot be sent are no reason to fail
 	root := collectCommand(t)
 	root.AddCommand(watchCommand(), reportCommand())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	return root.ExecuteContext(ctx)
-}
-
-func usage(err error) error {
-	if err == nil {
-		return nil
+	root.CompletionOptions.DisableDefaultCmd = true
+	started := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	command, err := root.ExecuteContextC(ctx)
+	if err != nil && !started { // a command, a flag or an argument that there is not
+		return settings.WithExit(settings.ExitSettings, fmt.Errorf("%w; see %s --help", err, command.CommandPath()))
 	}
-	return settings.WithExit(settings.ExitSettings, err)
+	return err
 }
 
 // bind adds the settings' flags to a command.
 func bind(c *cobra.Command, s *settings.Settings) *cobra.Command {
-	c.Args = func(c *cobra.Command, args []string) error { return usage(cobra.NoArgs(c, args)) }
+	c.Args = cobra.NoArgs
 	s.Bind(c.Flags())
 	return c
 }
@@ -73,17 +75,25 @@ func one(ctx context.Context, pool *pgxpool.Pool, name string) (string, error) {
 	}
 	err = ledger.CheckVersion(ctx, conn.Conn())
 	conn.Release()
-	if err != nil || name != "" {
-		return name, err
+	if err != nil {
+		return "", err
 	}
 	migrations, err := ledger.Open(pool).Migrations(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case len(migrations) == 1:
-		return migrations[0].Name, nil
-	case len(migrations) == 0:
-		return "", errors.New("the ledger of this target has no migration: producer run plans one")
 	}
-	return "", settings.WithExit(settings.ExitSettings, errors.New("the ledger has several migrations: say which with --migration or REHOME_MIGRATION"))
+	names := make([]string, len(migrations))
+	for i, m := range migrations {
+		names[i] = m.Name
+	}
+	has := strings.Join(names, ", ")
+	switch {
+	case len(names) == 0:
+		return "", errors.New("the ledger of this target has no migration: producer run plans one")
+	case name == "" && len(names) == 1, slices.Contains(names, name):
+		return cmp.Or(name, names[0]), nil
+	case name == "":
+		return "", settings.WithExit(settings.ExitSettings, fmt.Errorf("the ledger has the migrations %s: say which with --migration or REHOME_MIGRATION", has))
+	}
+	return "", settings.WithExit(settings.ExitSettings, fmt.Errorf("the ledger has no migration %s: it has %s; name it with --migration or REHOME_MIGRATION", name, has))
 }

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -25,9 +29,6 @@ func finishCommand(t *telemetry.Telemetry) *cobra.Command {
 				return err
 			}
 			defer session.close()
-			if err := session.install(c.Context()); err != nil {
-				return err
-			}
 			result, err := session.Finish(c.Context())
 			if err != nil {
 				return err
@@ -65,10 +66,33 @@ func resetCommand(t *telemetry.Telemetry) *cobra.Command {
 				return err
 			}
 			defer session.close()
-			if err := session.install(c.Context()); err != nil {
-				return err
-			}
-			return session.Reset(c.Context())
+			return session.reset(c.Context(), s, t)
 		},
 	}, s)
+}
+
+// reset takes the migration out of target and ledger, and then what its queue still has.
+func (s *session) reset(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) error {
+	if from.NATS == nil {
+		if err := s.Reset(ctx); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(store(s.File.Name.Text)); err != nil {
+			return fmt.Errorf("the migration is out of the target; remove what its queue has left: %w", err)
+		}
+		_ = os.Remove(filepath.Dir(store(s.File.Name.Text))) // unless it holds others
+		return nil
+	}
+	conn, err := connect(ctx, from.NATS, t)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := s.Reset(ctx); err != nil {
+		return err
+	}
+	if err := conn.Delete(ctx, s.File.Name.Text); err != nil {
+		return fmt.Errorf("the migration is out of the target; remove what its queue has left: %w", err)
+	}
+	return nil
 }

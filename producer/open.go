@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
-	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
 	"rehome/pkg/mapping"
 	"rehome/pkg/producer"
@@ -20,23 +22,39 @@ import (
 // defaultFile is the mapping that is read when no -f is given.
 const defaultFile = "migration.yaml"
 
-// load reads the settings and the mapping; all that is wrong with either is reported before anything is touched.
+// load reads the settings and the mapping; all that is wrong with both is reported before anything is touched.
 func load(s *settings.Settings) (*mapping.File, error) {
-	if err := s.Load(nil); err != nil {
+	err := s.Load(nil)
+	faults, _ := errors.AsType[settings.Faults](err)
+	if err != nil && faults == nil {
 		return nil, err
 	}
 	if s.File == "" {
 		s.File = defaultFile
 	}
-	source, err := os.ReadFile(s.File)
+	file, wrong := read(s.File)
+	if file != nil {
+		faults = append(faults, databases(s, file, faults)...)
+	}
+	if len(faults) > 0 {
+		wrong = errors.Join(faults, wrong)
+	}
+	if wrong != nil {
+		return nil, settings.WithExit(settings.ExitSettings, wrong)
+	}
+	return file, nil
+}
+
+func read(path string) (*mapping.File, error) {
+	source, err := os.ReadFile(path)
 	if err != nil {
-		return nil, settings.WithExit(settings.ExitSettings, fmt.Errorf("read the mapping: %w; name it with -f", err))
+		return nil, fmt.Errorf("read the mapping: %w; name the file with -f", err)
 	}
-	file, faults := mapping.Parse(s.File, source, environment)
+	file, faults := mapping.Parse(path, source, environment)
 	if err := faults.Err(); err != nil {
-		return nil, settings.WithExit(settings.ExitSettings, err)
+		return nil, err
 	}
-	return file, settings.WithExit(settings.ExitClean, databases(s, file))
+	return file, nil
 }
 
 // environment looks a ${NAME} of the mapping up, also as NAME_FILE.
@@ -45,39 +63,44 @@ func environment(name string) (string, bool) {
 	return text, found && err == nil
 }
 
-// databases takes the DSNs that flags and environment do not give from the mapping.
-func databases(s *settings.Settings, file *mapping.File) (err error) {
-	var faults settings.Faults
-	if s.Legacy == nil {
-		if s.Legacy, err = settings.ParseMySQL(file.Legacy.DSN.Value()); err != nil {
-			faults = append(faults, settings.Fault{Name: "LEGACY_DSN (or legacy.dsn)", Problem: err.Error()})
+// databases takes the DSNs that flags and environment do not give from the mapping. It says nothing of one that known has a fault of.
+func databases(s *settings.Settings, file *mapping.File, known settings.Faults) (faults settings.Faults) {
+	take := func(name, flag, place string, dsn mapping.DSN, parse func(string) error) {
+		if slices.ContainsFunc(known, func(f settings.Fault) bool { return f.Name == name || f.Name == flag }) {
+			return
 		}
+		switch {
+		case len(dsn.Unset) > 0:
+			name = strings.Join(dsn.Unset, ", ")
+			faults = append(faults, settings.Fault{Name: name, Problem: fmt.Sprintf("is not set, and %s in the mapping needs it", place)})
+		case dsn.Value() == "":
+			faults = append(faults, settings.Fault{Name: name, Problem: fmt.Sprintf("is not set; give %s, %s_FILE, or %s in the mapping", name, name, place)})
+		default:
+			if err := parse(dsn.Value()); err != nil {
+				faults = append(faults, settings.Fault{Name: place, Problem: err.Error()})
+			}
+		}
+	}
+	if s.Legacy == nil {
+		take("LEGACY_DSN", "--legacy-dsn", "legacy.dsn", file.Legacy.DSN, func(dsn string) (err error) {
+			s.Legacy, err = settings.ParseMySQL(dsn)
+			return err
+		})
 	}
 	if s.Target == nil {
-		if s.Target, err = settings.ParsePostgres(file.Target.DSN.Value()); err != nil {
-			faults = append(faults, settings.Fault{Name: "TARGET_DSN (or target.dsn)", Problem: err.Error()})
-		}
+		take("TARGET_DSN", "--target-dsn", "target.dsn", file.Target.DSN, func(dsn string) (err error) {
+			s.Target, err = settings.ParsePostgres(dsn)
+			return err
+		})
 	}
-	if len(faults) > 0 {
-		return settings.WithExit(settings.ExitSettings, faults)
-	}
-	return nil
+	return faults
 }
 
 // bind adds the settings' flags to a command.
 func bind(c *cobra.Command, s *settings.Settings) *cobra.Command {
-	c.Args = func(c *cobra.Command, args []string) error {
-		return settings.WithExit(settings.ExitClean, wrong(cobra.NoArgs(c, args)))
-	}
+	c.Args = cobra.NoArgs
 	s.Bind(c.Flags())
 	return c
-}
-
-func wrong(err error) error {
-	if err == nil {
-		return nil
-	}
-	return settings.WithExit(settings.ExitSettings, err)
 }
 
 // A session holds what a command works with; close ends it.
@@ -115,14 +138,4 @@ func openTarget(ctx context.Context, dsn *settings.Postgres) (*pgxpool.Pool, err
 	}
 	config.MaxConns = 16
 	return target.Pool(ctx, config, "producer")
-}
-
-// install makes sure that the target has a ledger of this program's version.
-func (s *session) install(ctx context.Context) error {
-	conn, err := s.Pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("connect to the target database: %w", err)
-	}
-	defer conn.Release()
-	return ledger.Install(ctx, conn.Conn())
 }

@@ -8,12 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"rehome/pkg/mapping"
-	"rehome/pkg/plan"
+	"rehome/pkg/producer"
 	"rehome/pkg/report"
 	"rehome/pkg/settings"
 	"rehome/pkg/shard"
-	"rehome/pkg/target"
 	"rehome/pkg/telemetry"
 )
 
@@ -32,11 +30,14 @@ func planCommand(t *telemetry.Telemetry) *cobra.Command {
 				return err
 			}
 			defer session.close()
-			compiled, made, parts, err := session.Plan(c.Context())
+			draft, err := session.Plan(c.Context())
 			if err != nil {
 				return err
 			}
-			out := describe(compiled, made, parts)
+			for _, w := range draft.Warnings {
+				fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
+			}
+			out := describe(draft)
 			if s.Output == "json" {
 				enc := json.NewEncoder(c.OutOrStdout())
 				enc.SetIndent("", "  ")
@@ -75,7 +76,8 @@ type listedPart struct {
 	Kind  string `json:"kind"`
 }
 
-func describe(c *mapping.Compiled, p *plan.Plan, parts []target.Part) listing {
+func describe(d *producer.Draft) listing {
+	c, p, parts := d.Mapping, d.Plan, d.Parts
 	out := listing{Users: p.Users, Off: []listedPart{}}
 	for i, wave := range c.File.Waves {
 		out.Waves = append(out.Waves, listedWave{Name: wave.Name.Text, Users: p.Waves[i]})

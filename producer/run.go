@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
@@ -33,15 +36,15 @@ func runCommand(t *telemetry.Telemetry) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := knownWave(file, s.Through); err != nil {
+				return err
+			}
 			session, err := open(c.Context(), s, file, t)
 			if err != nil {
 				return err
 			}
 			defer session.close()
-			if err := session.install(c.Context()); err != nil {
-				return err
-			}
-			result, err := session.run(c.Context(), s, file, t)
+			result, err := session.run(c.Context(), s, t)
 			if err != nil {
 				return err
 			}
@@ -50,39 +53,83 @@ func runCommand(t *telemetry.Telemetry) *cobra.Command {
 	}, s)
 }
 
-// run runs the migration over the given NATS, or over an embedded one with workers in this process.
-func (s *session) run(ctx context.Context, from *settings.Settings, file *mapping.File, t *telemetry.Telemetry) (*report.Report, error) {
-	options := queue.Options{Name: "rehome/producer", Log: t.Log}
-	embedded := from.NATS == nil
-	if embedded {
-		server, err := queue.Embed(ctx, filepath.Join(".rehome", file.Name.Text))
-		if queue.InUse(err) {
-			return nil, settings.WithExit(settings.ExitRefused, err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer server.Close()
-		options.URL, options.Token = server.URL(), server.Token()
-	} else {
-		options.URL, options.Creds = from.NATS.Reveal(), from.NATS.Creds.Reveal()
+func knownWave(file *mapping.File, name string) error {
+	var names []string
+	for _, wave := range file.Waves {
+		names = append(names, wave.Name.Text)
 	}
-	conn, err := queue.Connect(ctx, options)
+	if name == "" || slices.Contains(names, name) {
+		return nil
+	}
+	return settings.WithExit(settings.ExitSettings, settings.Faults{{Name: "--through",
+		Problem: fmt.Sprintf("the mapping has no wave of that name; it has %s", strings.Join(names, ", "))}})
+}
+
+// run runs the migration over the given NATS, or over an embedded one with workers in this process.
+func (s *session) run(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) (*report.Report, error) {
+	if from.NATS == nil {
+		return s.runAlone(ctx, from, t)
+	}
+	conn, err := connect(ctx, from.NATS, t)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	s.Queue = conn
+	r, err := s.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
 	view := aggregator.NewView(os.Stderr)
 	defer view.Close()
-	if !embedded {
-		return s.Run(ctx, producer.Options{Through: from.Through, Progress: view.Show})
-	}
-	return s.runWithWorkers(ctx, from, view, t)
+	return r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
 }
 
+func connect(ctx context.Context, nats *settings.NATS, t *telemetry.Telemetry) (*queue.Conn, error) {
+	return queue.Connect(ctx, queue.Options{URL: nats.Reveal(), Creds: nats.Creds.Reveal(), Name: "rehome/producer", Log: t.Log})
+}
+
+// store is where the embedded queue of a migration keeps what it has.
+func store(migration string) string { return filepath.Join(".rehome", migration) }
+
+// runAlone runs the migration with a queue and workers of its own. The queue leaves no trace where a guard has refused the run.
+func (s *session) runAlone(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) (*report.Report, error) {
+	dir := store(s.File.Name.Text)
+	if _, _, busy := queue.Find(dir); busy {
+		return nil, settings.WithExit(settings.ExitRefused, fmt.Errorf("another run is alive and has its queue in %s: let it finish, or stop it, and start again", dir))
+	}
+	r, err := s.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if r.Finished() {
+		return r.Report(ctx)
+	}
+	server, err := queue.Embed(ctx, dir)
+	if queue.InUse(err) {
+		return nil, settings.WithExit(settings.ExitRefused, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer server.Close()
+	s.Queue, err = queue.Connect(ctx, queue.Options{URL: server.URL(), Token: server.Token(), Name: "rehome/producer", Log: t.Log})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Queue.Close()
+	view := aggregator.NewView(os.Stderr)
+	defer view.Close()
+	return s.runWithWorkers(ctx, r, from, view, t)
+}
+
+// aloneGrace is for shards in work when somebody waits at the terminal for the process to end.
+const aloneGrace = 2 * time.Second
+
 // runWithWorkers runs the migration while a worker and its slots live in this process; they end when it has.
-func (s *session) runWithWorkers(ctx context.Context, from *settings.Settings, view *aggregator.View, t *telemetry.Telemetry) (*report.Report, error) {
+func (s *session) runWithWorkers(ctx context.Context, r *producer.Run, from *settings.Settings, view *aggregator.View, t *telemetry.Telemetry) (*report.Report, error) {
 	config, err := pgx.ParseConfig(from.Target.Reveal())
 	if err != nil {
 		return nil, settings.WithExit(settings.ExitSettings, err)
@@ -91,7 +138,8 @@ func (s *session) runWithWorkers(ctx context.Context, from *settings.Settings, v
 		return nil, err
 	}
 	w := &worker.Worker{
-		Migration: s.File.Name.Text, Slots: from.Slots, Legacy: s.Legacy, Ledger: ledger.Open(s.Pool), Queue: s.Queue, Log: t.Log, Version: version, Quiet: true,
+		Migration: s.File.Name.Text, Slots: from.Slots, Legacy: s.Legacy, Ledger: ledger.Open(s.Pool), Queue: s.Queue, Log: t.Log, Version: version,
+		Grace: aloneGrace, Quiet: true,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config, "worker") },
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -99,11 +147,10 @@ func (s *session) runWithWorkers(ctx context.Context, from *settings.Settings, v
 	defer stop()
 	group.Go(func() error { return w.Run(workers) })
 	var result *report.Report
-	var ended error
-	group.Go(func() error {
+	group.Go(func() (err error) {
 		defer stop()
-		result, ended = s.Run(ctx, producer.Options{Through: from.Through, Progress: view.Show})
-		return ended
+		result, err = r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
+		return err
 	})
-	return result, errors.Join(group.Wait())
+	return result, group.Wait()
 }

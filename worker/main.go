@@ -35,24 +35,22 @@ func run(ctx context.Context) error {
 	defer func() { _ = t.Close(ctx) }() // spans that cannot be sent are no reason to fail
 	s := settings.New(settings.NATSCreds, settings.MigrationName, settings.SlotCount, settings.HealthOn).
 		Require(settings.LegacyDSN, settings.TargetDSN, settings.NATSURL)
+	started := false
 	command := &cobra.Command{
 		Use: "worker", Short: "move and verify shards until told to stop", Version: version, SilenceErrors: true, SilenceUsage: true,
-		Args: func(c *cobra.Command, args []string) error { return usage(cobra.NoArgs(c, args)) },
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			started = true
 			if err := s.Load(nil); err != nil {
 				return err
 			}
 			return serve(c.Context(), s, t)
 		},
 	}
-	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	s.Bind(command.Flags())
-	return command.ExecuteContext(ctx)
-}
-
-func usage(err error) error {
-	if err == nil {
-		return nil
+	err = command.ExecuteContext(ctx)
+	if err != nil && !started { // a flag or an argument that there is not
+		return settings.WithExit(settings.ExitSettings, fmt.Errorf("%w; see worker --help", err))
 	}
-	return settings.WithExit(settings.ExitSettings, err)
+	return err
 }

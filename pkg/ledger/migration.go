@@ -123,6 +123,15 @@ func (l *Ledger) Pause(ctx context.Context, name, reason string) error {
 	})
 }
 
+// Paused returns why the migration is paused, "" while it is not; the error wraps ErrNotFound if there is none of that name.
+func (l *Ledger) Paused(ctx context.Context, name string) (reason string, err error) {
+	err = l.pool.QueryRow(ctx, `SELECT coalesce(paused, '') FROM rehome.migration WHERE name = $1`, name).Scan(&reason)
+	if err != nil {
+		return "", fmt.Errorf("ask whether migration %s is paused: %w", name, absent(err))
+	}
+	return reason, nil
+}
+
 // Resume lifts a pause; without one it changes nothing.
 func (l *Ledger) Resume(ctx context.Context, name string) error {
 	return l.inTx(ctx, func(tx pgx.Tx) error {

@@ -21,25 +21,62 @@ import (
 	"rehome/pkg/target"
 )
 
-// Plan plans the migration without writing anything.
-func (p *Producer) Plan(ctx context.Context) (*mapping.Compiled, *plan.Plan, []target.Part, error) {
-	c, _, _, err := p.compile(ctx)
+// A Draft is a plan that nobody has committed.
+type Draft struct {
+	Mapping  *mapping.Compiled
+	Plan     *plan.Plan
+	Parts    []target.Part // what would come off the fed tables for the load
+	Warnings mapping.Faults
+}
+
+// Plan plans the migration without writing anything. It refuses one of which the ledger has a plan: that one is the plan.
+func (p *Producer) Plan(ctx context.Context) (*Draft, error) {
+	switch m, err := p.planned(ctx); {
+	case err == nil:
+		return nil, refuse("migration %s is planned already, and %s: aggregator report shows how far it has come, and producer reset takes it out", m.Name, m.State)
+	case !notPlanned(err):
+		return nil, err
+	}
+	c, warnings, err := p.Check(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	if err := p.vacant(ctx, c); err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	made, err := plan.Make(ctx, c, p.Legacy, shard.ID{Migration: p.name()})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	parts, err := p.parts(ctx, p.Pool, c)
-	return c, made, parts, err
+	return &Draft{Mapping: c, Plan: made, Parts: parts, Warnings: warnings}, err
 }
 
-// begin returns the planned migration, which it plans if nobody has, with its target made ready for the load.
-func (p *Producer) begin(ctx context.Context) (*run, error) {
+// planned returns the migration as the ledger has it, without a change to the ledger; where it has none, notPlanned knows the error.
+func (p *Producer) planned(ctx context.Context) (*ledger.Migration, error) {
+	if err := p.conn(ctx, func(conn *pgx.Conn) error { return ledger.CheckVersion(ctx, conn) }); err != nil {
+		return nil, err
+	}
+	return p.ledger().Load(ctx, p.name())
+}
+
+// Begin takes the right to be the only run of the migration, plans it if nobody has, and makes its target ready for the load.
+// Nothing is written before all guards have let it pass. The error is a *Refusal where one has not, a *Stopped where the legacy
+// schema has changed since the plan, and a mapping.Faults where the mapping does not fit. The caller closes the Run.
+func (p *Producer) Begin(ctx context.Context) (*Run, error) {
+	lock, err := p.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.begin(ctx)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close(context.WithoutCancel(ctx)))
+	}
+	r.lock = lock
+	return r, nil
+}
+
+func (p *Producer) begin(ctx context.Context) (*Run, error) {
 	r, err := p.open(ctx)
 	if notPlanned(err) {
 		if err := p.commitPlan(ctx); err != nil {
@@ -51,11 +88,21 @@ func (p *Producer) begin(ctx context.Context) (*run, error) {
 		return nil, err
 	}
 	pausepoint.At("planned")
+	if r.m.Paused != nil { // what it was paused for is over, or open would have said so
+		r.Log.InfoContext(ctx, "the migration was paused and goes on", "migration", r.m.Name, "paused", *r.m.Paused)
+		if err := r.ledger.Resume(ctx, r.m.Name); err != nil {
+			return nil, err
+		}
+	}
 	return r, r.detach(ctx)
 }
 
 // commitPlan plans the migration and commits the plan: from then on it is the plan.
 func (p *Producer) commitPlan(ctx context.Context) error {
+	from, to, err := p.identities(ctx)
+	if err != nil {
+		return err
+	}
 	c, catalog, warnings, err := p.compile(ctx)
 	if err != nil {
 		return err
@@ -64,10 +111,6 @@ func (p *Producer) commitPlan(ctx context.Context) error {
 		p.Log.WarnContext(ctx, w.String(), "migration", p.name())
 	}
 	if err := p.vacant(ctx, c); err != nil {
-		return err
-	}
-	from, to, err := p.identities(ctx)
-	if err != nil {
 		return err
 	}
 	position, err := p.Legacy.Position(ctx)
@@ -92,6 +135,9 @@ func (p *Producer) commitPlan(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode the plan of migration %s: %w", p.name(), err)
 	}
+	if err := p.conn(ctx, func(conn *pgx.Conn) error { return ledger.Install(ctx, conn) }); err != nil {
+		return err
+	}
 	_, err = p.ledger().Create(ctx, ledger.Plan{
 		Migration: ledger.Migration{
 			Name: p.name(), Mapping: c.Hash, Fingerprint: c.Fingerprint, Legacy: from, Target: to, PositionPlanned: position.Text, Plan: body,
@@ -105,6 +151,9 @@ func cells(made *plan.Plan) iter.Seq2[ledger.Cell, error] {
 	return func(yield func(ledger.Cell, error) bool) {
 		for i := range made.Cells {
 			cell := &made.Cells[i]
+			if i == len(made.Cells)/2 {
+				pausepoint.At("planning")
+			}
 			if !yield(ledger.Cell{Range: keyspace.Range{After: cell.After, Through: cell.Through}, Hashes: cell.Hashes}, nil) {
 				return
 			}
@@ -165,7 +214,7 @@ func (p *Producer) parts(ctx context.Context, db target.DB, c *mapping.Compiled)
 }
 
 // detach takes constraints and indexes off for the load, in the transaction that writes their definitions down.
-func (r *run) detach(ctx context.Context) error {
+func (r *Run) detach(ctx context.Context) error {
 	if r.m.State != ledger.Planned {
 		return nil
 	}
@@ -200,7 +249,7 @@ func (r *run) detach(ctx context.Context) error {
 }
 
 // off returns the parts that are not back yet, in the order in which they come back.
-func (r *run) off(ctx context.Context) ([]ledger.Part, []target.Part, error) {
+func (r *Run) off(ctx context.Context) ([]ledger.Part, []target.Part, error) {
 	rows, err := r.ledger.Parts(ctx, r.m.Name)
 	if err != nil {
 		return nil, nil, err
@@ -218,10 +267,4 @@ func (r *run) off(ctx context.Context) ([]ledger.Part, []target.Part, error) {
 		known, parts = append(known, row), append(parts, part)
 	}
 	return known, parts, nil
-}
-
-// isLocked reports whether another run of the migration is alive.
-func isLocked(err error) bool {
-	locked := (*ledger.LockedError)(nil)
-	return errors.As(err, &locked)
 }

@@ -20,7 +20,7 @@ import (
 
 // end ends the load: settling, constraints and indexes, sequences, statistics, closing counts, in an order that a crash at any point
 // leaves to be gone on with.
-func (r *run) end(ctx context.Context) error {
+func (r *Run) end(ctx context.Context) error {
 	if err := r.ledger.SetState(ctx, r.m.Name, ledger.Settling); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (r *run) end(ctx context.Context) error {
 }
 
 // attach puts constraints and indexes back, those that others stand on first. One that rows violate is noted, and the others go on.
-func (r *run) attach(ctx context.Context) error {
+func (r *Run) attach(ctx context.Context) error {
 	known, parts, err := r.off(ctx)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (r *run) attach(ctx context.Context) error {
 }
 
 // close counts both sides once more and keeps what it found.
-func (r *run) close(ctx context.Context, sequences []target.SequenceState) error {
+func (r *Run) close(ctx context.Context, sequences []target.SequenceState) error {
 	closing := report.Closing{Sequences: []report.Sequence{}}
 	for _, s := range sequences {
 		closing.Sequences = append(closing.Sequences, report.Sequence(s))
@@ -114,7 +114,7 @@ func (r *run) close(ctx context.Context, sequences []target.SequenceState) error
 
 // legacyTables sums up each legacy table that feeds the target: rows that no entry takes, and rows of a joined table that are not
 // used once.
-func (r *run) legacyTables(ctx context.Context, tables []string, rows []int64) ([]report.Legacy, error) {
+func (r *Run) legacyTables(ctx context.Context, tables []string, rows []int64) ([]report.Legacy, error) {
 	out := []report.Legacy{}
 	for i, table := range tables {
 		if slices.Index(tables, table) < i {
@@ -144,7 +144,7 @@ func (r *run) legacyTables(ctx context.Context, tables []string, rows []int64) (
 	return append(out, joined...), err
 }
 
-func (r *run) joinedTables(ctx context.Context) ([]report.Legacy, error) {
+func (r *Run) joinedTables(ctx context.Context) ([]report.Legacy, error) {
 	catalog, err := r.Legacy.Catalog(ctx)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (r *run) joinedTables(ctx context.Context) ([]report.Legacy, error) {
 }
 
 // consistency tells what was proved about the source: frozen, where all counts agree and nothing was committed from the plan to now.
-func (r *run) consistency(ctx context.Context, closing []int64, position string) (string, error) {
+func (r *Run) consistency(ctx context.Context, closing []int64, position string) (string, error) {
 	facts, err := r.ledger.Facts(ctx, r.m.Name)
 	if err != nil {
 		return "", err
@@ -199,25 +199,18 @@ func (r *run) consistency(ctx context.Context, closing []int64, position string)
 // Finish puts constraints and indexes of a run that died back, after it has taken out what they would refuse. Shards that are not
 // done stay so, and the next run takes the constraints off no more.
 func (p *Producer) Finish(ctx context.Context) (*report.Report, error) {
-	lock, err := p.ledger().Lock(ctx, p.name())
-	if isLocked(err) {
-		return nil, &Refusal{err.Error()}
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = lock.Close(context.WithoutCancel(ctx)) }() // the lock ends with its connection anyway
-	r, err := p.open(ctx)
+	r, err := p.resume(ctx)
 	if notPlanned(err) {
 		return nil, refuse("migration %s is not in the ledger of this target: there is nothing to finish", p.name())
 	}
 	if err != nil {
 		return nil, err
 	}
+	defer r.Close()
 	if r.m.State == ledger.Planned {
 		return nil, refuse("migration %s is planned, and no constraint was taken off yet: there is nothing to finish", p.name())
 	}
-	if r.m.State != ledger.Finished {
+	if !r.Finished() {
 		if err := r.end(ctx); err != nil {
 			return nil, err
 		}

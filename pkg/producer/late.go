@@ -13,7 +13,7 @@ import (
 
 // late looks for users whom the legacy database has and the ledger does not hold, and adds shards for the ranges in which there are
 // some. It returns how many such users it saw. Where the binlog has not moved since the plan there can be none.
-func (r *run) late(ctx context.Context) (int64, error) {
+func (r *Run) late(ctx context.Context) (int64, error) {
 	position, err := r.Legacy.Position(ctx)
 	if err != nil {
 		return 0, err
@@ -45,7 +45,7 @@ func (r *run) late(ctx context.Context) (int64, error) {
 const spanUsers = 20_000
 
 // spans passes runs of neighbouring cells to do.
-func (r *run) spans(ctx context.Context, do func(first, limit int, whole keyspace.Range) error) error {
+func (r *Run) spans(ctx context.Context, do func(first, limit int, whole keyspace.Range) error) error {
 	var cells []ledger.Cell
 	for cell, err := range r.ledger.Cells(ctx, r.m.Name) {
 		if err != nil {
@@ -69,7 +69,7 @@ func (r *run) spans(ctx context.Context, do func(first, limit int, whole keyspac
 
 // appeared counts the users of the range whom the ledger does not hold. Those whom a dead shard could not bring count as held: they
 // wait for it.
-func (r *run) appeared(ctx context.Context, first, limit int, whole keyspace.Range) (int64, error) {
+func (r *Run) appeared(ctx context.Context, first, limit int, whole keyspace.Range) (int64, error) {
 	keys, err := r.Legacy.KeysIn(ctx, r.mapping.Keys, whole)
 	if err != nil || len(keys) == 0 {
 		return 0, err

@@ -10,7 +10,7 @@ import (
 )
 
 // Report comes to the verdict and, once the run is over, keeps it in the ledger.
-func (r *run) Report(ctx context.Context) (*report.Report, error) {
+func (r *Run) Report(ctx context.Context) (*report.Report, error) {
 	result, err := aggregator.Report(ctx, r.ledger, r.m.Name, r.Version)
 	if err != nil || result.Verdict == report.Incomplete {
 		return result, err

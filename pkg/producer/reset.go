@@ -12,21 +12,14 @@ import (
 // Reset takes out of the target what the manifests say we wrote, and then the migration out of the ledger, all in one transaction. What
 // others have written since stays, unless it refers to what goes: then the constraint that says so ends the reset, and nothing is changed.
 func (p *Producer) Reset(ctx context.Context) error {
-	lock, err := p.ledger().Lock(ctx, p.name())
-	if isLocked(err) {
-		return &Refusal{err.Error()}
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = lock.Close(context.WithoutCancel(ctx)) }() // the lock ends with its connection anyway
-	r, err := p.open(ctx)
+	r, err := p.resume(ctx)
 	if notPlanned(err) {
 		return refuse("migration %s is not in the ledger of this target: there is nothing to reset", p.name())
 	}
 	if err != nil {
 		return err
 	}
+	defer r.Close()
 	return p.inTx(ctx, func(tx pgx.Tx) error {
 		parts, err := r.parts(ctx, tx, r.mapping)
 		if err != nil {

@@ -28,26 +28,10 @@ type Options struct {
 	Progress func(report.Progress) // called now and then; may be nil
 }
 
-// Run plans the migration if nobody has, publishes what is not done yet, waits for the workers wave by wave, ends the load and
-// returns the verdict's report. The error is a *Refusal where a guard refuses, a *Stopped where the run ended as it was told to
-// before its end, and a mapping.Faults where the mapping does not fit.
-func (p *Producer) Run(ctx context.Context, o Options) (*report.Report, error) {
-	if o.Through != "" && p.wave(o.Through) < 0 {
-		return nil, fmt.Errorf("there is no wave %q in the mapping", o.Through)
-	}
-	lock, err := p.ledger().Lock(ctx, p.name())
-	if isLocked(err) {
-		return nil, &Refusal{err.Error()}
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = lock.Close(context.WithoutCancel(ctx)) }() // the lock ends with its connection anyway
-	r, err := p.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if r.m.State != ledger.Finished {
+// Go publishes what is not done yet to the queue, waits for the workers wave by wave, ends the load and returns the verdict's report. The
+// error is a *Refusal where a guard refuses, and a *Stopped where the run ended as it was told to before its end.
+func (r *Run) Go(ctx context.Context, o Options) (*report.Report, error) {
+	if !r.Finished() {
 		if err := r.load(ctx, o); err != nil {
 			return nil, err
 		}
@@ -68,7 +52,7 @@ func (p *Producer) wave(name string) int {
 }
 
 // load has all shards moved: the mapping's waves in order, then the rest, then users who have appeared since.
-func (r *run) load(ctx context.Context, o Options) error {
+func (r *Run) load(ctx context.Context, o Options) error {
 	if err := r.Queue.Declare(ctx, r.m.Name); err != nil {
 		return err
 	}
@@ -76,7 +60,7 @@ func (r *run) load(ctx context.Context, o Options) error {
 	if o.Through != "" {
 		last = r.wave(o.Through)
 	}
-	l := &looker{run: r, progress: o.Progress}
+	l := &looker{Run: r, progress: o.Progress}
 	for wave := 0; wave <= last; wave++ {
 		if err := l.wait(ctx, wave); err != nil {
 			return err
@@ -99,7 +83,7 @@ func (r *run) load(ctx context.Context, o Options) error {
 
 // A looker watches the shards of a run while workers move them.
 type looker struct {
-	*run
+	*Run
 	progress func(report.Progress)
 	swept    time.Time
 	worked   time.Time // when a worker was last known to be alive
@@ -115,6 +99,9 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 	defer ticker.Stop()
 	for {
 		if time.Since(l.swept) >= sweepEvery {
+			if err := l.lock.Check(ctx); err != nil {
+				return err
+			}
 			l.sweep(ctx, wave)
 			l.swept = time.Now()
 		}
@@ -132,6 +119,12 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 
 // look tells whether the shards up to the wave have ended, and whether the run has to.
 func (l *looker) look(ctx context.Context, wave int) (bool, error) {
+	switch reason, err := l.ledger.Paused(ctx, l.m.Name); {
+	case err != nil:
+		return false, err
+	case reason != "":
+		return false, &Stopped{fmt.Sprintf("migration %s is paused: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
+	}
 	waves, err := l.ledger.Progress(ctx, l.m.Name)
 	if err != nil {
 		return false, err

@@ -17,7 +17,7 @@ import (
 
 // settle takes out of the target what its constraints would refuse: first every user of a unique collision, whoever came first, then,
 // until none is left, the rows whose needed row is not there. What is left satisfies all that was taken off.
-func (r *run) settle(ctx context.Context, parts []target.Part) error {
+func (r *Run) settle(ctx context.Context, parts []target.Part) error {
 	for _, part := range parts {
 		if part.Kind == target.Unique {
 			if err := r.settleUnique(ctx, part); err != nil {
@@ -45,7 +45,7 @@ func (r *run) settle(ctx context.Context, parts []target.Part) error {
 }
 
 // plans returns the entries that feed the table. They share its read-back key.
-func (r *run) plans(table string) []*mapping.RowPlan {
+func (r *Run) plans(table string) []*mapping.RowPlan {
 	var plans []*mapping.RowPlan
 	for _, p := range r.mapping.Plans {
 		if p.Into == table {
@@ -72,7 +72,7 @@ func columns(p *mapping.RowPlan) []string {
 }
 
 // find returns the rows of the manifest that stand under the keys. A row that no manifest of ours knows is not ours to take.
-func (r *run) find(ctx context.Context, tx pgx.Tx, table string, keys [][]byte) ([]ledger.Row, error) {
+func (r *Run) find(ctx context.Context, tx pgx.Tx, table string, keys [][]byte) ([]ledger.Row, error) {
 	var rows []ledger.Row
 	for _, p := range r.plans(table) {
 		some, err := r.ledger.Find(ctx, tx, r.m.Name, p.Ordinal, keys)
@@ -89,7 +89,7 @@ func (r *run) find(ctx context.Context, tx pgx.Tx, table string, keys [][]byte) 
 }
 
 // settleUnique quarantines the users of all groups of rows that collide.
-func (r *run) settleUnique(ctx context.Context, part target.Part) error {
+func (r *Run) settleUnique(ctx context.Context, part target.Part) error {
 	var keys [][]byte
 	for group, err := range target.Duplicates(ctx, r.Pool, part, keyColumns(r.plans(part.Table)[0])) {
 		if err != nil {
@@ -101,7 +101,7 @@ func (r *run) settleUnique(ctx context.Context, part target.Part) error {
 }
 
 // settleCollisions quarantines the users who were in the target first when a shard met them on a key that stayed on during the load.
-func (r *run) settleCollisions(ctx context.Context) error {
+func (r *Run) settleCollisions(ctx context.Context) error {
 	collisions, err := r.ledger.Collisions(ctx, r.m.Name)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (r *run) settleCollisions(ctx context.Context) error {
 }
 
 // quarantine takes all rows of the users who own the given rows out of the target, and the rows of no user themselves.
-func (r *run) quarantine(ctx context.Context, table string, keys [][]byte, cause string) error {
+func (r *Run) quarantine(ctx context.Context, table string, keys [][]byte, cause string) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (r *run) quarantine(ctx context.Context, table string, keys [][]byte, cause
 }
 
 // settleOrphans lets the rows wait that refer to a row which is not there. It returns how many it took out.
-func (r *run) settleOrphans(ctx context.Context, part target.Part) (int, error) {
+func (r *Run) settleOrphans(ctx context.Context, part target.Part) (int, error) {
 	needs := map[string][]byte{}
 	var keys [][]byte
 	for orphan, err := range target.Orphans(ctx, r.Pool, part, keyColumns(r.plans(part.Table)[0])) {
@@ -179,7 +179,7 @@ func (r *run) settleOrphans(ctx context.Context, part target.Part) (int, error) 
 }
 
 // takeOut deletes the rows, makes sure that they were as the manifest remembers them, and writes the settlement's signed receipt.
-func (r *run) takeOut(ctx context.Context, tx pgx.Tx, s ledger.Settlement, rows []ledger.Row, count func(*shard.Table, int64)) error {
+func (r *Run) takeOut(ctx context.Context, tx pgx.Tx, s ledger.Settlement, rows []ledger.Row, count func(*shard.Table, int64)) error {
 	byEntry := make([][]ledger.Row, len(r.mapping.Plans))
 	for _, row := range rows {
 		byEntry[row.Entry] = append(byEntry[row.Entry], row)
