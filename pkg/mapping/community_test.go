@@ -99,6 +99,12 @@ func TestTheCommunityCompiles(t *testing.T) {
 				t.Errorf("warnings: %v", warnings)
 			}
 			checkPlans(t, c)
+			for _, p := range c.Plans {
+				// References became questions that nobody has put to the server yet.
+				if _, err := from.Resolve.Resolve(t.Context(), "SELECT ("+strings.Join(p.Select, "), (")+") FROM "+p.From); err != nil {
+					t.Errorf("%s: %v", p.Into, err)
+				}
+			}
 			prints = append(prints, c.Fingerprint)
 			stored, err := mapping.Decode(mapping.Canonical(communityFile(t)))
 			if err != nil {
