@@ -158,7 +158,8 @@ func (l *looker) sweep(ctx context.Context, wave int) {
 	if err != nil && ctx.Err() == nil {
 		l.Log.WarnContext(ctx, "the queue is not what the ledger says, trying again", "migration", l.m.Name, "err", err)
 	}
-	if ended, err := l.ledger.Reap(ctx, l.m.Name, ledger.All, ledger.DefaultFrozen); err != nil && ctx.Err() == nil {
+	frozen := pausepoint.Wait("frozen", ledger.DefaultFrozen)
+	if ended, err := l.ledger.Reap(ctx, l.m.Name, ledger.All, frozen); err != nil && ctx.Err() == nil {
 		l.Log.WarnContext(ctx, "frozen workers could not be looked for", "migration", l.m.Name, "err", err)
 	} else if ended > 0 {
 		l.Log.WarnContext(ctx, "sessions of frozen workers were ended, their shards come again", "migration", l.m.Name, "sessions", ended)

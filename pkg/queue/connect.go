@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"rehome/pkg/pausepoint"
 )
 
 const (
@@ -57,7 +58,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		c.log = slog.Default()
 	}
 	if c.ackWait == 0 {
-		c.ackWait = ackWait
+		c.ackWait = pausepoint.Wait("lease", ackWait)
 	}
 	tried := dialer{Dialer: net.Dialer{Timeout: patience(ctx)}}
 	switch c.nc, err = nats.Connect(o.URL, append(c.options(ctx, o), nats.SetCustomDialer(&tried))...); {

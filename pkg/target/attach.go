@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/shard"
 )
 
@@ -52,6 +53,7 @@ func Attach(ctx context.Context, conn *pgx.Conn, p Part) error {
 	if p.Kind != ForeignKey || valid || !p.Whole || p.AtOnce {
 		return nil
 	}
+	pausepoint.At("validating")
 	_, err = conn.Exec(ctx, `ALTER TABLE `+p.table()+` VALIDATE CONSTRAINT `+quote(p.Name))
 	return classify(err, "validate "+p.Name+" of "+p.Table, p.Table)
 }
@@ -86,8 +88,8 @@ func present(ctx context.Context, conn *pgx.Conn, p *Part) (definition string, v
 // own, which lets others write meanwhile.
 func add(ctx context.Context, conn *pgx.Conn, p *Part) error {
 	statements := []string{}
-	switch {
-	case p.Kind == ForeignKey:
+	switch p.Kind {
+	case ForeignKey:
 		definition := p.Definition
 		if !p.AtOnce {
 			definition = bare(definition) + notValid

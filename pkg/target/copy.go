@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/shard"
 )
 
@@ -29,7 +30,9 @@ func (t *Tx) Copy(ctx context.Context, w *shard.Window) error {
 	if err != nil {
 		return err
 	}
-	stream := io.MultiReader(bytes.NewReader(copyHeader), bytes.NewReader(w.Tuples), bytes.NewReader(copyTrailer))
+	half := len(w.Tuples) / 2
+	stream := io.MultiReader(bytes.NewReader(copyHeader), bytes.NewReader(w.Tuples[:half]), midway{}, bytes.NewReader(w.Tuples[half:]),
+		bytes.NewReader(copyTrailer))
 	tag, err := t.conn.PgConn().CopyFrom(ctx, stream, `COPY `+s.quoted()+` (`+s.list()+`) FROM STDIN (FORMAT binary)`)
 	if err != nil {
 		return classify(err, what, s.full())
@@ -40,6 +43,14 @@ func (t *Tx) Copy(ctx context.Context, w *shard.Window) error {
 	}
 	t.marks[w] = mark{block: from, depth: t.depth}
 	return nil
+}
+
+// midway is nothing to read, in the middle of a COPY.
+type midway struct{}
+
+func (midway) Read([]byte) (int, error) {
+	pausepoint.At("copying")
+	return 0, io.EOF
 }
 
 // lastBlock returns the table's last page, which may have room left: what is copied next is there, behind it, or in free space

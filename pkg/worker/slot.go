@@ -161,7 +161,7 @@ func (s *slot) refused(ctx context.Context, task shard.Task, claim ledger.Claim)
 	e := ending{claim: claim, what: claim.Answer.String(), ack: true}
 	switch claim.Answer {
 	case ledger.Busy:
-		_, err := s.Ledger.Reap(ctx, task.Migration, task.Ordinal, ledger.DefaultFrozen)
+		_, err := s.Ledger.Reap(ctx, task.Migration, task.Ordinal, pausepoint.Wait("frozen", ledger.DefaultFrozen))
 		return ending{claim: claim, what: "busy", delay: busyDelay, err: err}
 	case ledger.Paused:
 		return ending{claim: claim, delay: outageDelay}
