@@ -23,7 +23,7 @@ type View struct {
 	width    func() int // of the terminal; nil where there is none
 	meter    report.Meter
 	last     time.Time
-	shown    string // the line that stands on the terminal
+	shown    string // the line that stands on the terminal; elsewhere the newest, if it was held back
 	previous string
 }
 
@@ -49,9 +49,14 @@ func (v *View) Show(p report.Progress) {
 	now := time.Now()
 	line := v.meter.Line(p, now)
 	if v.width == nil {
-		if now.Sub(v.last) >= plainEvery && line != v.previous {
+		v.shown = ""
+		switch {
+		case line == v.previous:
+		case now.Sub(v.last) >= plainEvery || p.Moved >= p.PlannedRows:
 			v.last, v.previous = now, line
 			_, _ = fmt.Fprintln(v.out, line) // progress that cannot be shown stops nothing
+		default:
+			v.shown = line
 		}
 		return
 	}
@@ -62,12 +67,17 @@ func (v *View) Show(p report.Progress) {
 	_, _ = fmt.Fprintf(v.out, "\r\x1b[K%s", line) // as above
 }
 
-// Close ends the line that stands on a terminal.
+// Close ends the line that stands on a terminal, and says elsewhere what was held back.
 func (v *View) Close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.shown != "" {
-		_, _ = fmt.Fprintln(v.out) // as above
-		v.shown = ""
+	if v.shown == "" {
+		return
 	}
+	last := ""
+	if v.width == nil {
+		last = v.shown
+	}
+	_, _ = fmt.Fprintln(v.out, last) // as above
+	v.shown = ""
 }
