@@ -10,6 +10,9 @@ import (
 	"math/bits"
 )
 
+// Size is the length of a Sum in bytes.
+const Size = 16
+
 // A Sum is the sum modulo 2^128 of the digests of a set of rows. The zero Sum is that of no row. Adding is commutative, so the
 // order of rows does not count, and a pair of equal rows does not cancel out as it would under exclusive or.
 type Sum struct{ hi, lo uint64 }
@@ -25,7 +28,7 @@ func Row(table string, row []byte) Sum {
 	h.Write(row)
 	var out [sha256.Size]byte
 	h.Sum(out[:0])
-	return Sum{binary.BigEndian.Uint64(out[:8]), binary.BigEndian.Uint64(out[8:16])}
+	return FromBytes([Size]byte(out[:Size]))
 }
 
 // Add returns s + t.
@@ -53,15 +56,25 @@ func (s Sum) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText reads the form of String.
 func (s *Sum) UnmarshalText(text []byte) error {
-	var raw [16]byte
-	if len(text) != 32 {
-		return fmt.Errorf("read checksum: %d characters instead of 32", len(text))
+	var raw [Size]byte
+	if len(text) != 2*Size {
+		return fmt.Errorf("read checksum: %d characters instead of %d", len(text), 2*Size)
 	}
 	if _, err := hex.Decode(raw[:], text); err != nil {
 		return fmt.Errorf("read checksum: %w", err)
 	}
-	s.hi, s.lo = binary.BigEndian.Uint64(raw[:8]), binary.BigEndian.Uint64(raw[8:])
+	*s = FromBytes(raw)
 	return nil
+}
+
+// Append appends the Size bytes of the sum to out, the most significant first.
+func (s Sum) Append(out []byte) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(out, s.hi), s.lo)
+}
+
+// FromBytes returns the sum that Append has written.
+func FromBytes(raw [Size]byte) Sum {
+	return Sum{binary.BigEndian.Uint64(raw[:8]), binary.BigEndian.Uint64(raw[8:])}
 }
 
 // Key returns the 64-bit hash by which the ledger finds a key: the first 64 bits of SHA-256 over its canonical text.

@@ -24,16 +24,28 @@ const (
 
 // String returns the kind's name as it is shown to a person.
 func (k Kind) String() string {
-	return [...]string{"unknown", "integer", "text", "binary"}[min(int(k), 3)]
+	switch k {
+	case Integer:
+		return "integer"
+	case Text:
+		return "text"
+	case Binary:
+		return "binary"
+	}
+	return "unknown"
 }
 
 // A Key is the value of a key, one canonical text for each of its columns: integers in decimal, text as UTF-8, binary in lower-case
 // hexadecimal digits. The nil Key is the open end of a Range.
 type Key []string
 
-// Canonical returns the key's columns joined by a 0x1f byte: the KEY from which identifiers are derived (product.md).
+// Canonical returns the key's columns joined by a 0x1f byte: the text from which identifiers are derived and by which keys are told
+// apart. It is nil for the nil Key alone: the empty text is a key, too.
 func (k Key) Canonical() []byte {
-	var out []byte
+	if k == nil {
+		return nil
+	}
+	out := []byte{}
 	for i, part := range k {
 		if i > 0 {
 			out = append(out, 0x1f)
@@ -95,7 +107,8 @@ func (k Key) Marshal() []byte {
 	return out
 }
 
-// Unmarshal decodes what Marshal encoded.
+// Unmarshal decodes what Marshal encoded; nil becomes the nil Key. A text that ends within a column is an error; one that ends between
+// two is a key of fewer columns, which Args refuses.
 func Unmarshal(raw []byte) (Key, error) {
 	if raw == nil {
 		return nil, nil
@@ -175,8 +188,8 @@ type Span struct {
 	Users, Weight int64
 }
 
-// Gather joins neighbouring cells into spans of at most the given weight; a cell that is heavier stands alone, and cells without
-// users are joined to a neighbour, so that the spans tile the cells.
+// Gather joins neighbouring cells into spans of at most the given weight, which tile the cells. A cell that is heavier is the only
+// one of its span that has users: cells without users are joined to a neighbour whatever it weighs.
 func Gather(cells []Cell, weight int64) []Span {
 	var spans []Span
 	for i, cell := range cells {

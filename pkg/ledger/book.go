@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -107,11 +106,11 @@ func (b *Book) Held(ctx context.Context, s *shard.Shard, users []keyspace.Key) (
 // Block appends a part of the manifest, at once, so that a savepoint that is rolled back takes it along.
 func (b *Book) Block(ctx context.Context, block shard.Block) error {
 	id := b.claim.Shard.ID
-	units, digests := make([]int32, len(block.Rows)), make([]byte, 0, digestSize*len(block.Rows))
+	units, digests := make([]int32, len(block.Rows)), make([]byte, 0, checksum.Size*len(block.Rows))
 	targets, legacies := make([][]byte, len(block.Rows)), make([][]byte, len(block.Rows))
 	for i, row := range block.Rows {
 		units[i], targets[i], legacies[i] = row.Unit, notNil(row.TargetKey), notNil(row.LegacyKey)
-		digests = appendDigest(digests, row.Digest)
+		digests = row.Digest.Append(digests)
 	}
 	_, err := b.tx.Exec(ctx, `
 		INSERT INTO rehome.manifest (migration, ordinal, generation, entry, block, units, target_keys, legacy_keys, digests)
@@ -132,23 +131,13 @@ func notNil(key []byte) []byte {
 	return key
 }
 
-const digestSize = 16
-
-func appendDigest(out []byte, sum checksum.Sum) []byte {
-	out, err := hex.AppendDecode(out, []byte(sum.String()))
-	if err != nil {
-		panic(err) // a Sum is written in hexadecimal digits
-	}
-	return out
-}
-
 // digestAt returns the digest of the row at the position, from 1, of a block of the manifest.
-func digestAt(digests []byte, position int32) (sum checksum.Sum, err error) {
-	end := int(position) * digestSize
+func digestAt(digests []byte, position int32) (checksum.Sum, error) {
+	end := int(position) * checksum.Size
 	if position < 1 || end > len(digests) {
-		return sum, fmt.Errorf("read digest %d of a block of the manifest: it has %d", position, len(digests)/digestSize)
+		return checksum.Sum{}, fmt.Errorf("read digest %d of a block of the manifest: it has %d", position, len(digests)/checksum.Size)
 	}
-	return sum, sum.UnmarshalText(hex.AppendEncode(nil, digests[end-digestSize:end]))
+	return checksum.FromBytes([checksum.Size]byte(digests[end-checksum.Size : end])), nil
 }
 
 // Receipt returns the receipt as Close has stored it, nil before.
