@@ -37,12 +37,12 @@ type Migration struct {
 	StartedAt       time.Time
 	FinishedAt      *time.Time
 	Plan            json.RawMessage // the producer's own: counts per entry and the like
-	Closing         json.RawMessage // closing counts
+	Closing         json.RawMessage // closing counts; nil before they are taken
 	Verdict         json.RawMessage // nil before there is one
 }
 
 const migrationColumns = `name, run, state, mapping_hash, fingerprint, legacy_identity, target_identity, secret,
-	position_planned, position_closed, consistency, paused, started_at, finished_at, plan, closing, verdict`
+	position_planned, position_closed, consistency, paused, started_at, finished_at, plan, nullif(closing, '{}'), verdict`
 
 func scanMigration(row pgx.CollectableRow) (Migration, error) {
 	var m Migration

@@ -196,8 +196,8 @@ func (r *Run) consistency(ctx context.Context, closing []int64, position string)
 	return "unproved", nil
 }
 
-// Finish puts constraints and indexes of a run that died back, after it has taken out what they would refuse. Shards that are not
-// done stay so, and the next run takes the constraints off no more.
+// Finish puts constraints and indexes of a run that died back, after it has taken out what they would refuse. It refuses while shards are
+// still to be done: rows that are there need rows that are not, and would be taken out.
 func (p *Producer) Finish(ctx context.Context) (*report.Report, error) {
 	r, err := p.resume(ctx)
 	if notPlanned(err) {
@@ -209,6 +209,18 @@ func (p *Producer) Finish(ctx context.Context) (*report.Report, error) {
 	defer r.Close()
 	if r.m.State == ledger.Planned {
 		return nil, refuse("migration %s is planned, and no constraint was taken off yet: there is nothing to finish", p.name())
+	}
+	waves, err := r.ledger.Progress(ctx, r.m.Name)
+	if err != nil {
+		return nil, err
+	}
+	planned := 0
+	for _, w := range waves {
+		planned += w.Planned
+	}
+	if planned > 0 {
+		return nil, refuse("%d shards of migration %s are still to be done, and rows that have arrived refer to theirs: producer run goes on and "+
+			"puts the constraints back at its end, producer reset takes out what has arrived", planned, r.m.Name)
 	}
 	if !r.Finished() {
 		if err := r.end(ctx); err != nil {
