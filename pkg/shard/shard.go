@@ -28,6 +28,8 @@ type ID struct {
 // String returns the ID as it appears in errors and logs.
 func (id ID) String() string { return fmt.Sprintf("%s/%d.%d", id.Migration, id.Ordinal, id.Generation) }
 
+func (id *ID) migration() string { return id.Migration }
+
 // A Task tells a worker that a shard wants to be migrated. What is to be done stands in the ledger alone.
 type Task struct {
 	ID
@@ -150,6 +152,9 @@ func Decode(body []byte, v any) error {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("decode %T: data after the message's end", v)
+	}
+	if m, ok := v.(interface{ migration() string }); ok && m.migration() == "" {
+		return fmt.Errorf("decode %T: it names no migration", v)
 	}
 	return nil
 }
