@@ -99,12 +99,7 @@ func TestTheCommunityCompiles(t *testing.T) {
 				t.Errorf("warnings: %v", warnings)
 			}
 			checkPlans(t, c)
-			for _, p := range c.Plans {
-				// References became questions that nobody has put to the server yet.
-				if _, err := from.Resolve.Resolve(t.Context(), "SELECT ("+strings.Join(p.Select, "), (")+") FROM "+p.From); err != nil {
-					t.Errorf("%s: %v", p.Into, err)
-				}
-			}
+			checkQuestions(t, from, c)
 			prints = append(prints, c.Fingerprint)
 			stored, err := mapping.Decode(mapping.Canonical(communityFile(t)))
 			if err != nil {
@@ -124,6 +119,31 @@ func TestTheCommunityCompiles(t *testing.T) {
 	}
 	if len(prints) == 2 && prints[0] != prints[1] {
 		t.Error("the fingerprint depends on the rows")
+	}
+}
+
+// checkQuestions puts to the server what references became: questions that Compile writes and does not ask.
+func checkQuestions(t *testing.T, from *mapping.LegacyCatalog, c *mapping.Compiled) {
+	t.Helper()
+	for _, p := range c.Plans {
+		if _, err := from.Resolve.Resolve(t.Context(), "SELECT ("+strings.Join(p.Select, "), (")+") FROM "+p.From); err != nil {
+			t.Errorf("%s: %v", p.Into, err)
+		}
+	}
+}
+
+func TestAReferenceToWhatAReferenceLeavesOut(t *testing.T) {
+	from := legacyCatalog(t, community.Options{Users: 20, Seed: 4})
+	to := targetCatalog(t, `ALTER TABLE app.orders ADD comment_id uuid REFERENCES app.comments`)
+	file := communityFile(t, "      number:      id\n", "      number:      id\n      comment_id:  {uuid: comment, of: state, missing: to_null}\n")
+	c, _, err := mapping.Compile(t.Context(), file, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkQuestions(t, from, c)
+	orders := c.Plans[6].Select
+	if !strings.Contains(strings.Join(orders, "\n"), "((post_id) IS NULL OR (SELECT ") {
+		t.Errorf("comments on posts that are gone count as there: %q", orders)
 	}
 }
 
