@@ -25,10 +25,11 @@ func (r *resolver) Resolve(ctx context.Context, query string) (mapping.Resolved,
 	resolved, err := r.resolve(ctx, query)
 	var refused *mysql.MySQLError
 	if errors.As(err, &refused) && !slices.Contains(outageErrors, refused.Number) {
-		if reason := redact(err).(*serverError); reason.text != "" {
-			return resolved, &mapping.QueryFault{Reason: reason.text}
+		reason := redact(err)
+		if said, ok := errors.AsType[*serverError](reason); ok && said.text != "" {
+			return resolved, &mapping.QueryFault{Reason: said.text}
 		}
-		return resolved, &mapping.QueryFault{Reason: redact(err).Error()}
+		return resolved, &mapping.QueryFault{Reason: reason.Error()}
 	}
 	if err != nil {
 		return resolved, failed(err, "ask the legacy server about a query")
@@ -102,7 +103,7 @@ func (r *resolver) rewritten(ctx context.Context, conn *sql.Conn, query string) 
 	if r.db.version.maria {
 		explain = "EXPLAIN EXTENDED "
 	}
-	rows, err := conn.QueryContext(ctx, explain+query)
+	rows, err := conn.QueryContext(ctx, explain+query) //nolint:sqlclosecheck // the connection has to be free for the next query
 	if err != nil {
 		return "", err
 	}
