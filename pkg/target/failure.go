@@ -40,7 +40,7 @@ func CommitError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return shard.Fail(shard.Unknown, "", redact(err, "commit the shard's transaction", ""))
+	return shard.Fail(shard.Unknown, "", redact(err, "commit the shard's transaction"))
 }
 
 // classify marks what the server has answered while what was attempted on the table, schema.table or empty for none. An error that
@@ -52,7 +52,7 @@ func classify(err error, what, table string) error {
 	if kind, _ := shard.KindOf(err); kind != shard.Outage {
 		return err
 	}
-	redacted := redact(err, what, table)
+	redacted := redact(err, what)
 	refused := (*pgconn.PgError)(nil)
 	if !errors.As(err, &refused) {
 		return redacted
@@ -62,7 +62,7 @@ func classify(err error, what, table string) error {
 }
 
 // redact keeps of a server's error its SQLSTATE and names alone; other errors hold no values and stay in the chain.
-func redact(err error, what, table string) error {
+func redact(err error, what string) error {
 	refused := (*pgconn.PgError)(nil)
 	if !errors.As(err, &refused) {
 		return fmt.Errorf("%s: %w", what, err)
