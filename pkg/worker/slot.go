@@ -43,7 +43,7 @@ func (s *slot) serve(fetch, work context.Context, tasks *queue.Tasks) error {
 	for {
 		lease, err := tasks.Next(fetch)
 		if fetch.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // whatever Next says of it, it was told to stop
 		}
 		if err != nil {
 			return err
