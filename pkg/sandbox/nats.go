@@ -62,7 +62,7 @@ func startNATS(ctx context.Context) (*NATSServer, error) {
 		probe: n.greets, killed: func() {},
 	}
 	n.command = func() *exec.Cmd {
-		cmd := exec.Command(program) //nolint:noctx // a server outlives the context of its start
+		cmd := exec.Command(program)
 		cmd.Env = append(os.Environ(), natsEnv+"="+dir.path+":"+strconv.Itoa(n.port))
 		return cmd
 	}

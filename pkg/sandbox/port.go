@@ -23,7 +23,7 @@ func freePort() (int, error) {
 }
 
 func portFree(port int) bool {
-	listener, err := net.Listen("tcp4", loopback(port)) //nolint:noctx // taking a loopback port waits for nobody
+	listener, err := net.Listen("tcp4", loopback(port))
 	if err != nil {
 		return false
 	}
