@@ -2,6 +2,7 @@ package programs
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -15,20 +16,20 @@ import (
 // of the schema rehome, in order of their text, and the positions of the sequences.
 func Dump(t testing.TB, dsn string) string {
 	t.Helper()
-	text, err := dump(dsn)
+	text, err := dump(t.Context(), dsn)
 	if err != nil {
 		t.Fatalf("dump the target database: %v", err)
 	}
 	return text
 }
 
-func dump(dsn string) (string, error) {
+func dump(ctx context.Context, dsn string) (string, error) {
 	program, err := sandbox.PostgresProgram("pg_dump")
 	if err != nil {
 		return "", err
 	}
 	var stdout, stderr bytes.Buffer
-	command := exec.Command(program, "--data-only", "--exclude-schema=rehome", "--dbname="+dsn)
+	command := exec.CommandContext(ctx, program, "--data-only", "--exclude-schema=rehome", "--dbname="+dsn)
 	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Run(); err != nil {
 		return "", fmt.Errorf("run %s: %w\n%s", program, err, stderr.Bytes())

@@ -42,7 +42,7 @@ func (d Dir) Start(t testing.TB, program string, env []string, args ...string) *
 	t.Helper()
 	p := &Process{
 		t: t, name: program, pause: filepath.Join(t.TempDir(), "paused"),
-		cmd:     exec.Command(filepath.Join(Build(t), program), args...),
+		cmd:     exec.CommandContext(t.Context(), filepath.Join(Build(t), program), args...),
 		started: make(chan error, 1), done: make(chan struct{}),
 	}
 	p.cmd.Dir = string(d)

@@ -4,6 +4,7 @@
 package programs
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,18 +35,18 @@ var built struct {
 func Build(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(sandbox.Directory(t), "programs")
-	built.once.Do(func() { built.dir, built.err = dir, compile(dir) })
+	built.once.Do(func() { built.dir, built.err = dir, compile(t.Context(), dir) })
 	if built.err != nil {
 		t.Fatal(built.err)
 	}
 	return built.dir
 }
 
-func compile(dir string) error {
+func compile(ctx context.Context, dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("make a directory for the programs: %w", err)
 	}
-	command := exec.Command("go", "build", "-tags", "pausepoints", "-o", dir+string(filepath.Separator),
+	command := exec.CommandContext(ctx, "go", "build", "-tags", "pausepoints", "-o", dir+string(filepath.Separator),
 		"rehome/"+Producer, "rehome/"+Worker, "rehome/"+Aggregator)
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, output)
