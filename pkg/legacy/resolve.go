@@ -103,11 +103,11 @@ func (r *resolver) rewritten(ctx context.Context, conn *sql.Conn, query string) 
 	if r.db.version.maria {
 		explain = "EXPLAIN EXTENDED "
 	}
-	rows, err := conn.QueryContext(ctx, explain+query) //nolint:sqlclosecheck // the connection has to be free for the next query
+	rows, err := conn.QueryContext(ctx, explain+query)
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(rows.Close(), rows.Err()); err != nil {
+	if err := errors.Join(rows.Close(), rows.Err()); err != nil { //nolint:sqlclosecheck // the connection has to be free for the next query
 		return "", err
 	}
 	notes, err := conn.QueryContext(ctx, `SHOW WARNINGS`)
