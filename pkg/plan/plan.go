@@ -6,6 +6,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"rehome/pkg/checksum"
 	"rehome/pkg/keyspace"
@@ -33,6 +34,8 @@ type Cell struct {
 	keyspace.Cell
 	ByWave []int64 // users by the wave that takes them
 	Hashes []int64 // checksum.Key of each user's canonical key, in key order
+
+	waves []uint16 // of each user, in key order, while the plan is made; nil where there is one wave alone
 }
 
 // A Plan is what a run is going to do.
@@ -77,8 +80,11 @@ func (p *planner) totals(ctx context.Context) error {
 		tables[i] = plan.Source
 	}
 	rows, err := p.src.ClosingCounts(ctx, tables)
+	if err != nil {
+		return fmt.Errorf("count the rows of %d tables: %w", len(tables), err)
+	}
 	p.plan.Rows = rows
-	return err
+	return nil
 }
 
 // cellUsers estimates how many users make a quarter of a shard.
@@ -108,18 +114,14 @@ func (p *planner) grid(ctx context.Context) error {
 	}
 	every, last := p.cellUsers(), keyspace.Key(nil)
 	p.plan.Waves = make([]int64, len(p.mapping.File.Waves))
-	cell := p.newCell(nil)
+	cell := p.newCell(nil, every)
 	err := p.src.Keys(ctx, p.mapping.Keys, conditions, func(key keyspace.Key, wave int) error {
 		if len(cell.Hashes) == every {
 			cell.Through = last
 			p.plan.Cells = append(p.plan.Cells, cell)
-			cell = p.newCell(last)
+			cell = p.newCell(last, every)
 		}
-		cell.Hashes = append(cell.Hashes, checksum.Key(key.Canonical()))
-		cell.ByWave[wave]++
-		cell.Users++
-		p.plan.Waves[wave]++
-		p.plan.Users++
+		cell.add(checksum.Key(key.Canonical()), wave)
 		last = key
 		return nil
 	})
@@ -127,16 +129,36 @@ func (p *planner) grid(ctx context.Context) error {
 		return fmt.Errorf("read the users' keys: %w", err)
 	}
 	if cell.Users > 0 {
-		cell.Through = last
+		cell.Through, cell.Hashes = last, slices.Clone(cell.Hashes)
 		p.plan.Cells = append(p.plan.Cells, cell)
-		cell = p.newCell(last)
 	}
-	p.plan.Cells = append(p.plan.Cells, cell) // the tail, beyond the last planned key
+	p.plan.Cells = append(p.plan.Cells, p.newCell(last, 0)) // the tail, beyond the last planned key
+	for _, cell := range p.plan.Cells {
+		p.count(cell, +1)
+	}
 	return keyspace.CheckChain(p.ranges())
 }
 
-func (p *planner) newCell(after keyspace.Key) Cell {
-	return Cell{Cell: keyspace.Cell{Range: keyspace.Range{After: after}}, ByWave: make([]int64, len(p.mapping.File.Waves))}
+// room is how many users a cell is made for at most: with few of them in a large cell the rest would lie idle.
+const room = 1 << 16
+
+// newCell returns an empty cell for so many users. To grow it user by user would leave a quarter of the memory unused.
+func (p *planner) newCell(after keyspace.Key, users int) Cell {
+	return Cell{
+		Cell:   keyspace.Cell{Range: keyspace.Range{After: after}},
+		ByWave: make([]int64, len(p.mapping.File.Waves)),
+		Hashes: make([]int64, 0, min(users, room)),
+	}
+}
+
+// add puts a user, who follows all others in key order, into the cell.
+func (c *Cell) add(hash int64, wave int) {
+	c.Hashes = append(c.Hashes, hash)
+	if len(c.ByWave) > 1 {
+		c.waves = append(c.waves, uint16(wave))
+	}
+	c.ByWave[wave]++
+	c.Users++
 }
 
 func (p *planner) ranges() []keyspace.Range {
@@ -159,7 +181,7 @@ func (p *planner) weigh(ctx context.Context) error {
 func (p *planner) weights(ctx context.Context, cells []*Cell) error {
 	ranges := make([]keyspace.Range, len(cells))
 	for i, cell := range cells {
-		ranges[i], cell.Weight = cell.Range, 0
+		ranges[i] = cell.Range
 	}
 	for _, plan := range p.mapping.Plans {
 		if !plan.OfUsers() {

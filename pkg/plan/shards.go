@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"rehome/pkg/checksum"
 	"rehome/pkg/keyspace"
@@ -44,48 +45,55 @@ func (p *planner) refine(ctx context.Context) error {
 	}
 }
 
-// parts cuts a cell into as many parts of equally many users as would make half a shard each if they weighed the same.
+// parts cuts a cell into as many parts of equally many users as would make half a shard each if they weighed the same. It takes over
+// who is in the cell now: on a live source somebody may have come or gone since the scan.
 func (p *planner) parts(ctx context.Context, cell Cell) ([]Cell, error) {
 	keys, err := p.src.KeysIn(ctx, p.mapping.Keys, cell.Range)
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of a heavy range: %w", err)
 	}
-	p.recount(&cell, keys)
-	n := int(min(cell.Users, max(2, 2*cell.Weight/p.weight)))
-	if n < 2 {
-		return []Cell{cell}, nil
-	}
-	parts := make([]Cell, n)
+	n := max(1, min(len(keys), int(max(2, 2*cell.Weight/p.weight))))
+	parts, waves, after := make([]Cell, n), cell.waveByHash(), cell.After
+	p.count(cell, -1)
 	for i := range parts {
-		lo, hi := i*len(keys)/n, (i+1)*len(keys)/n
-		parts[i] = p.part(cell, lo, hi)
-		if i > 0 {
-			parts[i].After = keys[lo-1]
+		own := keys[i*len(keys)/n : (i+1)*len(keys)/n]
+		part := p.newCell(after, len(own))
+		for _, key := range own {
+			hash := checksum.Key(key.Canonical())
+			part.add(hash, waves(hash))
 		}
+		part.Through = cell.Through
 		if i < n-1 {
-			parts[i].Through = keys[hi-1]
+			after = own[len(own)-1]
+			part.Through = after
 		}
+		p.count(part, +1)
+		parts[i] = part
 	}
 	return parts, nil
 }
 
-// recount takes over who is in the cell now: on a live source somebody may have come or gone since the scan.
-func (p *planner) recount(cell *Cell, keys []keyspace.Key) {
-	p.plan.Users += int64(len(keys)) - cell.Users
-	cell.Users, cell.Hashes = int64(len(keys)), make([]int64, len(keys))
-	for i, key := range keys {
-		cell.Hashes[i] = checksum.Key(key.Canonical())
+// waveByHash returns what tells the wave of a user of the cell. Who was not there at the scan counts as one of the last wave.
+func (c *Cell) waveByHash() func(hash int64) int {
+	last := len(c.ByWave) - 1
+	waves := make(map[int64]int, len(c.waves))
+	for i, wave := range c.waves {
+		waves[c.Hashes[i]] = int(wave)
+	}
+	return func(hash int64) int {
+		if wave, ok := waves[hash]; ok {
+			return wave
+		}
+		return last
 	}
 }
 
-// part returns the cell reduced to users from lo up to but not including hi. How many of them each wave takes is shared out in
-// proportion: it only weighs the shards, the waves' own counts stand in the plan.
-func (p *planner) part(cell Cell, lo, hi int) Cell {
-	out := Cell{Cell: keyspace.Cell{Range: cell.Range, Users: int64(hi - lo)}, Hashes: cell.Hashes[lo:hi], ByWave: make([]int64, len(cell.ByWave))}
+// count adds the users of the cell to the plan's, or takes them out again.
+func (p *planner) count(cell Cell, sign int64) {
+	p.plan.Users += sign * cell.Users
 	for wave, n := range cell.ByWave {
-		out.ByWave[wave] = n*int64(hi)/cell.Users - n*int64(lo)/cell.Users
+		p.plan.Waves[wave] += sign * n
 	}
-	return out
 }
 
 // waves makes the shards of the mapping's own waves: for each, runs of cells whose share of that wave makes a shard.
@@ -93,6 +101,9 @@ func (p *planner) waves(context.Context) error {
 	grid := p.plan.Cells[:len(p.plan.Cells)-1]
 	if len(grid) == 0 {
 		return nil
+	}
+	for i := range grid {
+		grid[i].waves = nil
 	}
 	for wave := range p.mapping.File.Waves {
 		cells := make([]keyspace.Cell, len(grid))
@@ -134,12 +145,12 @@ func (p *planner) rest(ctx context.Context) error {
 	return nil
 }
 
-// units cuts the entry's rows without a user into shards.
+// units cuts the entry's rows without a user into shards. Rows that share a key stay together.
 func (p *planner) units(ctx context.Context, plan *mapping.RowPlan, kind shard.Kind) error {
 	out := shard.Shard{Kind: kind, Wave: RestWave(p.mapping), Entry: plan.Ordinal}
 	var last keyspace.Key
 	err := p.src.KeysOf(ctx, p.mapping.Keys, plan, kind, func(key keyspace.Key) error {
-		if out.Weight == p.weight {
+		if out.Weight >= p.weight && !slices.Equal(key, last) {
 			out.Range.Through = last
 			p.add(out)
 			out.Range, out.Weight = keyspace.Range{After: last}, 0
