@@ -22,10 +22,10 @@ func listen(t testing.TB, serve func(net.Conn)) string {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
-				return nil // it was closed
+				return nil //nolint:nilerr // it was closed
 			}
 			group.Go(func() error {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }() // what is to be said was said
 				serve(conn)
 				return nil
 			})
@@ -43,6 +43,6 @@ func Nobody(t testing.TB) string {
 	if err != nil {
 		t.Fatalf("find a free port: %v", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // it took no connection
 	return listener.Addr().String()
 }
