@@ -144,7 +144,8 @@ type Needed struct {
 
 // A Refused is a row that was set aside, by its user's key, nil for a row without a user.
 type Refused struct {
-	User []byte
+	User   []byte
+	Others [][]byte // of a unique collision: the keys of the other users in it, a few of them
 	shard.Refusal
 }
 
@@ -169,9 +170,9 @@ func (l *Ledger) WriteSettle(ctx context.Context, tx pgx.Tx, name string, s Sett
 	if err != nil {
 		return nil, err
 	}
-	err = copyRows(ctx, tx, r.ID, "set_aside", []string{"entry", "user_key", "legacy_key", "cause"}, len(s.Refusals), func(n int) []any {
+	err = copyRows(ctx, tx, r.ID, "set_aside", []string{"entry", "user_key", "legacy_key", "cause", "others"}, len(s.Refusals), func(n int) []any {
 		f := s.Refusals[n]
-		return []any{f.Entry, f.User, f.LegacyKey, f.Cause}
+		return []any{f.Entry, f.User, f.LegacyKey, f.Cause, f.Others}
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package producer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -90,46 +91,58 @@ func (r *Run) find(ctx context.Context, tx pgx.Tx, table string, keys [][]byte) 
 
 // settleUnique quarantines the users of all groups of rows that collide.
 func (r *Run) settleUnique(ctx context.Context, part target.Part) error {
-	var keys [][]byte
+	var groups [][][]byte
 	for group, err := range target.Duplicates(ctx, r.Pool, part, keyColumns(r.plans(part.Table)[0])) {
 		if err != nil {
 			return err
 		}
-		keys = append(keys, group...)
+		groups = append(groups, group)
 	}
-	return r.quarantine(ctx, part.Table, keys, "unique:"+part.Table+"."+part.Name)
+	return r.quarantine(ctx, part.Table, groups, "unique:"+part.Table+"."+part.Name)
 }
 
 // settleCollisions quarantines the users who were in the target first when a shard met them on a key that stayed on during the load.
+// Some of them may be out already: of another collision, or of an earlier start.
 func (r *Run) settleCollisions(ctx context.Context) error {
 	collisions, err := r.ledger.Collisions(ctx, r.m.Name)
 	if err != nil {
 		return err
 	}
 	for _, c := range collisions {
-		if err := r.quarantine(ctx, r.mapping.Plans[c.Entry].Into, [][]byte{c.TargetKey}, c.Cause); err != nil {
+		plan := r.mapping.Plans[c.Entry]
+		var standing [][]byte
+		err := r.conn(ctx, func(conn *pgx.Conn) (err error) {
+			standing, err = target.NewTx(conn).Existing(ctx, plan, [][]byte{c.TargetKey})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if len(standing) == 0 {
+			continue
+		}
+		if err := r.quarantine(ctx, plan.Into, [][][]byte{standing}, c.Cause); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// quarantine takes all rows of the users who own the given rows out of the target, and the rows of no user themselves.
-func (r *Run) quarantine(ctx context.Context, table string, keys [][]byte, cause string) error {
-	if len(keys) == 0 {
+// quarantine takes all rows of the users who own the rows of the given groups out of the target, and the rows of no user themselves.
+// The rows of one group collide.
+func (r *Run) quarantine(ctx context.Context, table string, groups [][][]byte, cause string) error {
+	if len(groups) == 0 {
 		return nil
 	}
 	return r.inTx(ctx, func(tx pgx.Tx) error {
-		offending, err := r.find(ctx, tx, table, keys)
+		offending, err := r.find(ctx, tx, table, slices.Concat(groups...))
 		if err != nil {
 			return err
 		}
-		s := ledger.Settlement{Quarantined: map[string]string{}}
+		s := ledger.Settlement{Quarantined: map[string]string{}, Refusals: refusals(offending, groups, cause)}
 		var users [][]byte
 		var out []ledger.Row
 		for _, row := range offending {
-			s.Refusals = append(s.Refusals, ledger.Refused{User: row.User,
-				Refusal: shard.Refusal{Entry: row.Entry, LegacyKey: row.LegacyKey, Cause: cause}})
 			if row.User == nil {
 				out = append(out, row)
 			} else if _, known := s.Quarantined[string(row.User)]; !known {
@@ -146,6 +159,31 @@ func (r *Run) quarantine(ctx context.Context, table string, keys [][]byte, cause
 		s.Receipt.Causes = []shard.Cause{{Cause: cause, Users: n, Rows: int64(len(offending))}}
 		return r.takeOut(ctx, tx, s, append(out, theirs...), func(t *shard.Table, rows int64) { t.SetAside += rows })
 	})
+}
+
+// maxOthers is how many of the other users of a collision are named with each of its rows.
+const maxOthers = 5
+
+// refusals names, for each of the rows that collide, some of the users whom it collides with.
+func refusals(rows []ledger.Row, groups [][][]byte, cause string) []ledger.Refused {
+	owners := make(map[string]ledger.Row, len(rows))
+	for _, row := range rows {
+		owners[string(row.TargetKey)] = row
+	}
+	var out []ledger.Refused
+	for _, group := range groups {
+		for i, key := range group {
+			row := owners[string(key)]
+			refused := ledger.Refused{User: row.User, Refusal: shard.Refusal{Entry: row.Entry, LegacyKey: row.LegacyKey, Cause: cause}}
+			for j, other := range group {
+				if user := owners[string(other)].User; j != i && user != nil && len(refused.Others) < maxOthers {
+					refused.Others = append(refused.Others, user)
+				}
+			}
+			out = append(out, refused)
+		}
+	}
+	return out
 }
 
 // settleOrphans lets the rows wait that refer to a row which is not there. It returns how many it took out.

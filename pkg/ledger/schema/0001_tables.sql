@@ -152,7 +152,8 @@ CREATE TABLE rehome.set_aside (
     entry      integer NOT NULL,
     user_key   bytea,                                  -- NULL for a row without a user
     legacy_key bytea,                                  -- NULL where only the target could tell, and did not say which row
-    cause      text NOT NULL
+    cause      text NOT NULL,
+    others     bytea[]                                 -- of a unique collision: the keys of the other users in it, a few of them
 ) PARTITION BY LIST (migration);
 CREATE INDEX ON rehome.set_aside (migration, user_key);
 
