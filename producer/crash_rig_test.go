@@ -81,9 +81,7 @@ func (g *ground) scene(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.conn.Close(context.WithoutCancel(ctx)) })
-	if _, err := s.conn.Exec(ctx, community.Schema()); err != nil {
-		t.Fatal(err)
-	}
+	s.exec(community.Schema())
 	if s.queue, err = queue.Connect(ctx, queue.Options{URL: s.nats.URL(), Name: "test"}); err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +156,13 @@ func (s *scene) count(query string, args ...any) (n int64) {
 		s.Fatalf("%s: %v", query, err)
 	}
 	return n
+}
+
+func (s *scene) exec(statement string) {
+	s.Helper()
+	if _, err := s.conn.Exec(s.ctx, statement); err != nil {
+		s.Fatalf("%s: %v", statement, err)
+	}
 }
 
 // holds fails the test unless the query counts n.
@@ -282,9 +287,7 @@ func (s *scene) outcome(run *programs.Process) (o outcome) {
 	if o.Constraints, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		s.Fatal(err)
 	}
-	if _, err := s.conn.Exec(s.ctx, `ALTER TABLE app.categories DROP COLUMN IF EXISTS id`); err != nil {
-		s.Fatal(err)
-	}
+	s.exec(`ALTER TABLE app.categories DROP COLUMN IF EXISTS id`)
 	o.Rows = programs.Dump(s.T, s.target)
 	return o
 }

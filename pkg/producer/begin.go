@@ -198,7 +198,7 @@ func (p *Producer) vacant(ctx context.Context, c *mapping.Compiled) error {
 	return nil
 }
 
-// parts returns what comes off the fed tables for the load, in the order in which it is put back.
+// parts returns what comes off the fed tables for a load, in the order in which it is put back.
 func (p *Producer) parts(ctx context.Context, db target.DB, c *mapping.Compiled) ([]target.Part, error) {
 	kept := map[[2]string]bool{}
 	for _, row := range c.Plans {
@@ -208,63 +208,12 @@ func (p *Producer) parts(ctx context.Context, db target.DB, c *mapping.Compiled)
 	if err != nil {
 		return nil, err
 	}
-	order := []target.PartKind{target.Unique, target.Index, target.ForeignKey}
-	slices.SortStableFunc(parts, func(a, b target.Part) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
+	sortParts(parts)
 	return parts, nil
 }
 
-// detach takes constraints and indexes off for the load, in the transaction that writes their definitions down.
-func (r *Run) detach(ctx context.Context) error {
-	if r.m.State != ledger.Planned {
-		return nil
-	}
-	err := r.inTx(ctx, func(tx pgx.Tx) error {
-		parts, err := r.parts(ctx, tx, r.mapping)
-		if err != nil {
-			return err
-		}
-		rows := make([]ledger.Part, len(parts))
-		for i, part := range parts {
-			detail, err := json.Marshal(part)
-			if err != nil {
-				return err
-			}
-			rows[i] = ledger.Part{Ordinal: i, Table: part.Table, Name: part.Name, Kind: string(part.Kind), Definition: part.Definition,
-				Detail: detail, State: ledger.Off}
-		}
-		if err := r.ledger.SaveParts(ctx, tx, r.m.Name, rows); err != nil {
-			return err
-		}
-		if err := target.Detach(ctx, tx, parts); err != nil {
-			return err
-		}
-		return r.ledger.SetStateIn(ctx, tx, r.m.Name, ledger.Loading)
-	})
-	if err != nil {
-		return fmt.Errorf("take the constraints off for the load: %w", err)
-	}
-	r.m.State = ledger.Loading
-	pausepoint.At("detached")
-	return nil
-}
-
-// off returns the parts that are not back yet, in the order in which they come back.
-func (r *Run) off(ctx context.Context) ([]ledger.Part, []target.Part, error) {
-	rows, err := r.ledger.Parts(ctx, r.m.Name)
-	if err != nil {
-		return nil, nil, err
-	}
-	var known []ledger.Part
-	var parts []target.Part
-	for _, row := range rows {
-		if row.State == ledger.Valid {
-			continue
-		}
-		var part target.Part
-		if err := json.Unmarshal(row.Detail, &part); err != nil {
-			return nil, nil, fmt.Errorf("read the definition of %s in the ledger: %w", row.Name, err)
-		}
-		known, parts = append(known, row), append(parts, part)
-	}
-	return known, parts, nil
+// sortParts puts parts in the order in which they are put back: foreign keys stand on unique indexes.
+func sortParts(parts []target.Part) {
+	order := []target.PartKind{target.Unique, target.Index, target.ForeignKey}
+	slices.SortStableFunc(parts, func(a, b target.Part) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
 }

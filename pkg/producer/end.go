@@ -35,6 +35,7 @@ func (r *Run) end(ctx context.Context) error {
 	if err := r.attach(ctx); err != nil {
 		return err
 	}
+	pausepoint.At("attached")
 	sequences, err := target.Sequences(ctx, r.Pool, fed(r.mapping))
 	if err != nil {
 		return err

@@ -60,6 +60,9 @@ func (r *Run) load(ctx context.Context, o Options) error {
 	if o.Through != "" {
 		last = r.wave(o.Through)
 	}
+	if err := r.reopen(ctx); err != nil {
+		return err
+	}
 	l := &looker{Run: r, progress: o.Progress}
 	for wave := 0; wave <= last; wave++ {
 		if err := l.wait(ctx, wave); err != nil {
@@ -72,6 +75,9 @@ func (r *Run) load(ctx context.Context, o Options) error {
 	for range lateRounds {
 		late, err := r.late(ctx)
 		if err != nil || late == 0 {
+			return err
+		}
+		if err := r.reopen(ctx); err != nil {
 			return err
 		}
 		if err := l.wait(ctx, last); err != nil {

@@ -1,0 +1,159 @@
+package producer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"rehome/pkg/ledger"
+	"rehome/pkg/pausepoint"
+	"rehome/pkg/target"
+)
+
+// detach takes constraints and indexes off for the first load.
+func (r *Run) detach(ctx context.Context) error {
+	if r.m.State != ledger.Planned {
+		return nil
+	}
+	return r.takeOff(ctx, func(pgx.Tx) error { return nil })
+}
+
+// reopen takes constraints and indexes off once more where an earlier run died after it had begun to put them back, and there are
+// shards to be moved since, of users who have appeared: their rows would be refused whose needed rows come later.
+func (r *Run) reopen(ctx context.Context) error {
+	if r.m.State == ledger.Loading {
+		return nil
+	}
+	left, err := r.ledger.Next(ctx, r.m.Name, math.MaxInt32)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	v, err := target.Vacant(ctx, r.Pool, fed(r.mapping))
+	if err != nil {
+		return err
+	}
+	if len(v.InUse) > 0 {
+		return refuse("%d shards are left, and somebody else uses the target's tables: %s; end that first, constraints come off again for the load",
+			len(left), strings.Join(v.InUse, "; "))
+	}
+	return r.takeOff(ctx, func(tx pgx.Tx) error { return r.oursAlone(ctx, tx) })
+}
+
+// takeOff takes off what stands, in the transaction that writes the definitions down, unless check refuses.
+func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
+	err := r.inTx(ctx, func(tx pgx.Tx) error {
+		standing, err := r.parts(ctx, tx, r.mapping)
+		if err != nil {
+			return err
+		}
+		standing, all, err := r.known(ctx, standing)
+		if err != nil {
+			return err
+		}
+		rows := make([]ledger.Part, len(all))
+		for i, part := range all {
+			detail, err := json.Marshal(part)
+			if err != nil {
+				return err
+			}
+			rows[i] = ledger.Part{Ordinal: i, Table: part.Table, Name: part.Name, Kind: string(part.Kind), Definition: part.Definition,
+				Detail: detail, State: ledger.Off}
+		}
+		if err := r.ledger.SaveParts(ctx, tx, r.m.Name, rows); err != nil {
+			return err
+		}
+		if err := target.Detach(ctx, tx, standing); err != nil {
+			return err
+		}
+		if err := check(tx); err != nil { // now that nobody else can write there
+			return err
+		}
+		return r.ledger.SetStateIn(ctx, tx, r.m.Name, ledger.Loading)
+	})
+	if err != nil {
+		return fmt.Errorf("take the constraints off for the load: %w", err)
+	}
+	r.m.State = ledger.Loading
+	pausepoint.At("detached")
+	return nil
+}
+
+// known returns the standing parts, and all parts, as the ledger remembers them from an earlier load: what a crash left half put back
+// would else be remembered as half.
+func (r *Run) known(ctx context.Context, found []target.Part) (standing, all []target.Part, err error) {
+	rows, err := r.ledger.Parts(ctx, r.m.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, row := range rows {
+		part, err := partOf(row)
+		if err != nil {
+			return nil, nil, err
+		}
+		at := slices.IndexFunc(found, func(p target.Part) bool { return p.Table == part.Table && p.Name == part.Name })
+		if at < 0 {
+			all = append(all, part)
+		} else {
+			found[at] = part
+		}
+	}
+	all = append(all, found...)
+	sortParts(all)
+	return found, all, nil
+}
+
+func partOf(row ledger.Part) (part target.Part, err error) {
+	if err := json.Unmarshal(row.Detail, &part); err != nil {
+		return part, fmt.Errorf("read the definition of %s in the ledger: %w", row.Name, err)
+	}
+	return part, nil
+}
+
+// oursAlone refuses tables that hold other rows than those of the manifests.
+func (r *Run) oursAlone(ctx context.Context, tx pgx.Tx) error {
+	facts, err := r.ledger.Facts(ctx, r.m.Name)
+	if err != nil {
+		return err
+	}
+	written := map[string]int64{}
+	for _, t := range facts.Tables {
+		written[r.mapping.Plans[t.Entry].Into] += t.Written
+	}
+	for _, table := range fed(r.mapping) {
+		rows, err := target.CountKeys(ctx, tx, table)
+		if err != nil {
+			return err
+		}
+		if rows != written[table] {
+			return refuse("table %s of the target holds %d rows, and the manifests know %d of them: somebody else has written there since the load ended, "+
+				"so its constraints stay on and the shards that are left cannot be loaded; take these rows out and start again", table, rows, written[table])
+		}
+	}
+	return nil
+}
+
+// off returns the parts that are not back yet, in the order in which they come back.
+func (r *Run) off(ctx context.Context) ([]ledger.Part, []target.Part, error) {
+	rows, err := r.ledger.Parts(ctx, r.m.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	var known []ledger.Part
+	var parts []target.Part
+	for _, row := range rows {
+		if row.State == ledger.Valid {
+			continue
+		}
+		part, err := partOf(row)
+		if err != nil {
+			return nil, nil, err
+		}
+		known, parts = append(known, row), append(parts, part)
+	}
+	return known, parts, nil
+}
