@@ -94,20 +94,15 @@ func (k *compiler) shards() int64 {
 	return max(1, rows/weight)
 }
 
-// ownKey compiles the key of an entry whose rows belong to no user.
+// ownKey compiles the key of an entry whose rows belong to no user. They are split by the row source's primary key, which the key mostly
+// is: one that two rows could share, as a text under a collation that takes 'A' for 'a', could not be cut between them.
 func (k *compiler) ownKey(e *entry) {
 	for i, t := range e.keyTypes {
-		if t.Name == "" {
-			continue
-		}
-		kind, ok := KindOf(t)
-		if !ok {
+		if _, ok := KindOf(t); !ok && t.Name != "" {
 			k.fault(e.Entry.Key[i].Pos, e.path+".key", keyFix, "rehome cannot split rows by a key of type %s", t.Name)
-			continue
 		}
-		e.plan.Key = append(e.plan.Key, e.Entry.Key[i].SQL)
-		e.plan.KeyKinds = append(e.plan.KeyKinds, kind)
 	}
+	e.plan.Key, e.plan.KeyKinds = e.plan.SourceKey, e.plan.SourceKinds
 }
 
 // unfed checks the columns of the target that nothing feeds.

@@ -41,7 +41,14 @@ func (k *compiler) joins(e *entry) {
 		declared[strings.ToLower(join.Table)] = true
 		known := false
 		for _, t := range e.tables[1:] {
-			known = known || strings.EqualFold(t.Name, join.Table)
+			if !strings.EqualFold(t.Name, join.Table) {
+				continue
+			}
+			known = true
+			if join.Use == JoinEach && len(t.PrimaryKey) == 0 {
+				k.fault(join.Pos, e.path+".joins."+join.Table, "add a primary key, or write lookup",
+					"%s has no primary key, so that it cannot be told whether each of its rows is used once", t.Name)
+			}
 		}
 		if !known {
 			k.fault(join.Pos, e.path+".joins."+join.Table, "take it out, or join the table in from", "from does not join a table %s", join.Table)

@@ -33,7 +33,7 @@ var messages = map[string]any{
 		ID: id, State: Done, Wave: 1, Attempt: 2, Mapping: "3f2a",
 		Users: Users{Read: 3, Migrated: 2, Quarantined: 1},
 		Tables: []Table{{
-			Entry: 0, Source: 15, Read: 15, Written: 1, Gathered: 2, SetAside: 3, Waiting: 4, LeftOut: 5, Changed: 6, Expected: row, Stored: row,
+			Entry: 0, Source: 15, Read: 15, Written: 1, Gathered: 2, SetAside: 3, Waiting: 4, LeftOut: 5, Changed: 6, Extra: 7, Expected: row, Stored: row,
 		}},
 		Rules:    []Rule{{Entry: 0, Column: "homepage", Rule: "empty_to_null", Rows: 6}},
 		Causes:   []Cause{{Cause: "values:app.users.kind", Users: 1, Rows: 3}},

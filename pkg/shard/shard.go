@@ -49,6 +49,7 @@ type Table struct {
 	Waiting  int64        `json:"waiting"`
 	LeftOut  int64        `json:"left_out"`
 	Changed  int64        `json:"changed_by_rule"`
+	Extra    int64        `json:"extra,omitempty"` // rows written beyond the first that a join with many made of one source row
 	Expected checksum.Sum `json:"expected_checksum"`
 	Stored   checksum.Sum `json:"stored_checksum"`
 }
@@ -58,7 +59,7 @@ func (t Table) Plus(u Table) Table {
 	return Table{
 		Entry: t.Entry, Source: t.Source + u.Source, Read: t.Read + u.Read, Written: t.Written + u.Written,
 		Gathered: t.Gathered + u.Gathered, SetAside: t.SetAside + u.SetAside, Waiting: t.Waiting + u.Waiting,
-		LeftOut: t.LeftOut + u.LeftOut, Changed: t.Changed + u.Changed,
+		LeftOut: t.LeftOut + u.LeftOut, Changed: t.Changed + u.Changed, Extra: t.Extra + u.Extra,
 		Expected: t.Expected.Add(u.Expected), Stored: t.Stored.Add(u.Stored),
 	}
 }

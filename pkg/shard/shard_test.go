@@ -123,7 +123,7 @@ func TestTable(t *testing.T) {
 		n := func(name string) int64 { return rapid.Int64Range(-1000, 1000).Draw(t, name) }
 		return Table{
 			Entry: 4, Source: n("source"), Read: n("read"), Written: n("written"), Gathered: n("gathered"), SetAside: n("set aside"),
-			Waiting: n("waiting"), LeftOut: n("left out"), Changed: n("changed"),
+			Waiting: n("waiting"), LeftOut: n("left out"), Changed: n("changed"), Extra: n("extra"),
 			Expected: checksum.Row("e", []byte{byte(n("expected"))}), Stored: checksum.Row("s", []byte{byte(n("stored"))}),
 		}
 	})

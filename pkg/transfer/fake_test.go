@@ -95,6 +95,7 @@ type legacy struct {
 	users    []int
 	posts    []post
 	warnings map[int]bool // users whose posts raise a warning when they are read
+	again    map[int]int  // posts that a join makes a second row of, with that row's id in the target
 	reads    int
 }
 
@@ -151,13 +152,20 @@ func (l *legacy) rows(e *mapping.RowPlan, s shard.Slice) (rows []shard.Row) {
 			row(p.id, p.id, strconv.Itoa(p.id), strconv.Itoa(p.user), p.kind)
 		case s.Kind.ByUser() && known && l.in(s, p.user):
 			row(p.user, p.id, strconv.Itoa(p.id), strconv.Itoa(p.user), p.kind)
+			if id, again := l.again[p.id]; again {
+				row(p.user, p.id, strconv.Itoa(id), strconv.Itoa(p.user), p.kind)
+			}
 		}
 	}
 	return rows
 }
 
 func (l *legacy) Count(_ context.Context, e *mapping.RowPlan, s shard.Slice) (int64, error) {
-	return int64(len(l.rows(e, s))), nil
+	sources := map[string]bool{}
+	for _, row := range l.rows(e, s) {
+		sources[row.Key[0]] = true
+	}
+	return int64(len(sources)), nil
 }
 
 func (l *legacy) LeftOut(context.Context, *mapping.RowPlan, shard.Slice) (int64, error) {
@@ -189,6 +197,7 @@ type target struct {
 	lose     int                                                // rows that are not found again
 	copies   int
 	finished bool
+	deferred string // the user whose row a deferred constraint refuses
 }
 
 func (t *target) Savepoint(context.Context) error {
@@ -267,6 +276,11 @@ func (t *target) Existing(_ context.Context, e *mapping.RowPlan, keys [][]byte) 
 
 func (t *target) Finish(context.Context) error {
 	t.finished = true
+	for key := range t.rows {
+		if t.deferred != "" && strings.HasPrefix(key, "app.users") && strings.Contains(string(t.rows[key]), "user "+t.deferred) {
+			return shard.Fail(shard.Data, "check:app.users.deferred", errors.New("a deferred constraint refuses a row"))
+		}
+	}
 	return nil
 }
 

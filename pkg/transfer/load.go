@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -38,8 +39,10 @@ func (m *move) load(ctx context.Context, lo, hi int) error {
 		}
 		return m.load(ctx, middle, hi)
 	}
-	if err := m.collide(ctx, int32(lo), failed, cause); err != nil {
-		return err
+	if strings.HasPrefix(cause, "unique:") {
+		if err := m.collide(ctx, lo, cause); err != nil {
+			return err
+		}
 	}
 	m.refuse(shard.Refusal{Unit: int32(lo), Entry: entryOf(failed), Cause: cause})
 	_, err = m.try(ctx, lo, hi)
@@ -53,21 +56,47 @@ func entryOf(w *shard.Window) int {
 	return w.Entry.Ordinal
 }
 
-// collide notes which rows of the target kept a lone unit out by a unique key, so that settling can treat both sides alike.
-func (m *move) collide(ctx context.Context, unit int32, w *shard.Window, cause string) error {
-	if w == nil || !strings.HasPrefix(cause, "unique:") {
-		return nil
+// collide notes which rows of the target have the keys of a lone unit that was kept out, in all tables and not just the first that
+// refused it, so that settling can treat all sides alike whoever came first.
+func (m *move) collide(ctx context.Context, unit int, cause string) error {
+	for _, plan := range m.plans {
+		var keys [][]byte
+		look := func() error {
+			there, err := m.tgt.Existing(ctx, plan, keys)
+			for _, key := range there {
+				m.collisions = append(m.collisions, shard.Collision{Unit: int32(unit), Entry: plan.Ordinal, Cause: cause, TargetKey: key})
+			}
+			keys = keys[:0]
+			return err
+		}
+		encoder, tuple := plan.NewEncoder(), []byte(nil)
+		err := m.src.Rows(ctx, plan, m.slice(unit, unit+1), func(row shard.Row) error {
+			if row.Cells == nil {
+				return nil
+			}
+			var e mapping.Encoded
+			if tuple, e = encoder.Encode(tuple[:0], m.owner(row), row.Cells); e.Ending == mapping.Written {
+				keys = append(keys, bytes.Clone(e.Key))
+			}
+			if len(keys) < m.limits.WindowRows {
+				return nil
+			}
+			return look()
+		})
+		if err == nil {
+			err = look()
+		}
+		if err != nil {
+			return err
+		}
 	}
-	keys := make([][]byte, len(w.Rows))
-	for i := range w.Rows {
-		keys[i] = w.Rows[i].TargetKey
-	}
-	there, err := m.tgt.Existing(ctx, w.Entry, keys)
-	if err != nil {
-		return err
-	}
-	for _, key := range there {
-		m.collisions = append(m.collisions, shard.Collision{Unit: unit, Entry: w.Entry.Ordinal, Cause: cause, TargetKey: key})
+	return nil
+}
+
+// owner returns the key of the user that the row belongs to, nil where it has none.
+func (m *move) owner(row shard.Row) []byte {
+	if m.shard.Kind.ByUser() {
+		return row.Unit
 	}
 	return nil
 }
@@ -89,6 +118,9 @@ func (m *move) try(ctx context.Context, lo, hi int) (failed *shard.Window, err e
 		}
 		p := &pass{move: m, tally: newTally(m.mapping), counted: make([]bool, hi-lo), offset: int32(lo), fresh: map[int32]int{}}
 		err := p.run(ctx, m.slice(lo, hi), hi-lo)
+		if err == nil && !p.again {
+			err = m.tgt.Finish(ctx)
+		}
 		if err == nil && !p.again {
 			m.total.add(p.tally)
 			m.confirmed = append(m.confirmed, p.confirmed...)
@@ -172,16 +204,18 @@ func (p *pass) rows(ctx context.Context, plan *mapping.RowPlan, s shard.Slice) e
 	w := newWindow(plan, p)
 	err := p.src.Rows(ctx, plan, s, func(row shard.Row) error {
 		unit, known := p.index[string(row.Unit)]
-		if !known {
-			return shard.Failf(shard.Defect, "a row of %s was read for a unit that is not in the shard", plan.Source)
+		if !known || unit < p.offset || int(unit-p.offset) >= len(p.counted) {
+			return shard.Failf(shard.Defect, "a row of %s was read for a unit that is not in this part of the shard", plan.Source)
 		}
-		t := p.tally.table(plan)
-		t.Read++
+		first := w.first(row.Key)
+		if first {
+			p.tally.table(plan).Read++
+		}
 		if _, out := p.quarantined[unit]; out && p.fresh[unit] == 0 {
-			t.SetAside++
+			w.count(first, &p.tally.table(plan).SetAside)
 			return nil
 		}
-		return w.take(ctx, unit, row)
+		return w.take(ctx, unit, row, first)
 	})
 	if err != nil {
 		return err
@@ -191,7 +225,6 @@ func (p *pass) rows(ctx context.Context, plan *mapping.RowPlan, s shard.Slice) e
 
 // refused takes a row's unit out, and remembers whether rows of it are in the account already.
 func (p *pass) refused(unit int32, plan *mapping.RowPlan, key keyspace.Key, cause string) {
-	p.tally.table(plan).SetAside++
 	if p.fresh[unit]++; p.fresh[unit] > maxRefusals {
 		return
 	}

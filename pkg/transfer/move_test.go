@@ -277,3 +277,56 @@ func TestReadBack(t *testing.T) {
 		})
 	}
 }
+
+func TestCollisions(t *testing.T) {
+	t.Run("a unit that is kept out names the rows in its way in every table", func(t *testing.T) {
+		f := newFixture(3)
+		f.legacy.posts[4].id, f.legacy.posts[5].id = 10, 20 // user 3 has the key of a post of user 1, and of one of user 2
+		if _, err := f.move(t, users()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"3"}, f.quarantined()); diff != "" {
+			t.Error(diff)
+		}
+		if n := len(f.book.outcome.Collisions); n != 2 {
+			t.Errorf("%d collisions, want one with each of the two users", n)
+		}
+	})
+}
+
+func TestDeferred(t *testing.T) {
+	t.Run("what a deferred constraint refuses is isolated like all else", func(t *testing.T) {
+		f := newFixture(50)
+		f.target.deferred = "31"
+		r, err := f.move(t, users())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"49+1", "98+2"}, sums(t, r)); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{"31"}, f.quarantined()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestMany(t *testing.T) {
+	t.Run("a source row of which a join makes several is counted once, and the others beside it", func(t *testing.T) {
+		f := newFixture(4)
+		c := compile(t)
+		c.Plans[1].Many = true
+		f.legacy.again = map[int]int{11: 3} // the second post of user 1 comes once more, as 3
+		m := Mover{Mapping: c}
+		r, err := m.Move(t.Context(), users(), 1, f.legacy, f.target, f.book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"4+0", "8+0"}, sums(t, r)); diff != "" {
+			t.Error(diff)
+		}
+		if r.Tables[1].Extra != 1 || len(f.target.rows) != 4+9 {
+			t.Errorf("%d extra rows, %d rows in the target", r.Tables[1].Extra, len(f.target.rows))
+		}
+	})
+}

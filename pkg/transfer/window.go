@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"rehome/pkg/checksum"
+	"rehome/pkg/keyspace"
 	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
 )
@@ -14,50 +15,69 @@ import (
 type window struct {
 	pass    *pass
 	encoder *mapping.Encoder
-	ends    []int  // where each tuple ends in Tuples
-	keys    []byte // the arena that target and legacy keys lie in
+	ends    []int               // where each tuple ends in Tuples
+	keys    []byte              // the arena that target and legacy keys lie in
+	met     map[string]struct{} // source rows, where a join may make several rows of one; else nil
 	shard.Window
 }
 
 func newWindow(plan *mapping.RowPlan, p *pass) *window {
-	return &window{pass: p, encoder: plan.NewEncoder(), Window: shard.Window{Entry: plan}}
+	w := &window{pass: p, encoder: plan.NewEncoder(), Window: shard.Window{Entry: plan}}
+	if plan.Many {
+		w.met = map[string]struct{}{}
+	}
+	return w
+}
+
+// first reports whether a row is the first that the join makes of its source row: that one is counted.
+func (w *window) first(key keyspace.Key) bool {
+	if w.met == nil {
+		return true
+	}
+	text := string(key.Marshal())
+	_, met := w.met[text]
+	w.met[text] = struct{}{}
+	return !met
+}
+
+func (w *window) count(first bool, n *int64) {
+	if first {
+		*n++
+	}
 }
 
 // take encodes one row and accounts for it.
-func (w *window) take(ctx context.Context, unit int32, row shard.Row) error {
+func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool) error {
 	p, t := w.pass, w.pass.tally.table(w.Entry)
-	owner := row.Unit
 	if p.shard.Kind == shard.Unowned {
-		owner = nil
 		if w.Entry.Unowned == mapping.UnownedLeave {
-			t.LeftOut++
+			w.count(first, &t.LeftOut)
 			return nil
 		}
 		if w.Entry.Unowned == mapping.UnownedReject || row.Cells == nil {
+			w.count(first, &t.SetAside)
 			p.refused(unit, w.Entry, row.Key, "unowned:"+w.Entry.Into)
 			return nil
 		}
 	}
-	if p.shard.Kind == shard.OwnKey {
-		owner = nil
-	}
 	start := len(w.Tuples)
-	tuples, e := w.encoder.Encode(w.Tuples, owner, row.Cells)
+	tuples, e := w.encoder.Encode(w.Tuples, p.owner(row), row.Cells)
 	if e.Ending == mapping.Refused {
+		w.count(first, &t.SetAside)
 		p.refused(unit, w.Entry, row.Key, e.Cause)
 		return nil
 	}
 	if p.again || p.fresh[unit] > 0 {
-		t.SetAside++ // the whole part is undone, or the unit is: only further refusals are of interest
+		w.count(first, &t.SetAside) // the whole part is undone, or the unit is: only further refusals are of interest
 		return nil
 	}
 	p.counted[unit-p.offset] = true
 	switch e.Ending {
 	case mapping.LeftOut:
-		t.LeftOut++
+		w.count(first, &t.LeftOut)
 		return nil
 	case mapping.Waits:
-		t.Waiting++
+		w.count(first, &t.Waiting)
 		p.tally.waits = append(p.tally.waits, shard.Wait{Unit: unit, Entry: w.Entry.Ordinal, LegacyKey: row.Key.Marshal(),
 			Cause: e.Cause, Needs: e.Needs.Into, NeedsKey: bytes.Clone(e.Key)})
 		return nil
@@ -66,6 +86,10 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row) error {
 	w.ends = append(w.ends, len(tuples))
 	digest := checksum.Row(w.Entry.Into, tuples[start:])
 	w.Rows = append(w.Rows, shard.Arrived{Unit: unit, TargetKey: w.keep(e.Key), LegacyKey: w.keep(row.Key.Marshal()), Digest: digest})
+	if !first {
+		t.Extra++
+		t.Written-- // wrote counts it, and its source row is counted already
+	}
 	p.tally.wrote(w.Entry, digest, w.encoder.Hits(), e.Changed)
 	if len(w.Rows) >= p.limits.WindowRows || len(w.Tuples) >= p.limits.WindowBytes {
 		return w.flush(ctx)
@@ -175,11 +199,8 @@ func (f *finder) complete() error {
 	return nil
 }
 
-// confirm makes deferred constraints and triggers act, and reads back once more what a trigger may have changed since.
+// confirm reads back once more what a trigger, a deferred one among them, may have changed since the first read-back.
 func (m *move) confirm(ctx context.Context) error {
-	if err := m.tgt.Finish(ctx); err != nil {
-		return err
-	}
 	for i := range m.confirmed {
 		w := &m.confirmed[i]
 		seen := newFinder(w.Entry, w.Rows)

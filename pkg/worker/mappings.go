@@ -19,7 +19,7 @@ type fitted struct {
 // mappings compiles each mapping that a task names once.
 type mappings struct {
 	mu    sync.Mutex
-	known map[[2]string]fitted // by the mapping's hash and the schemas' fingerprint
+	known map[[3]string]fitted // by run, the mapping's hash and the schemas' fingerprint
 }
 
 // mapping returns the compiled mapping that a task was planned with. The error wraps ledger.ErrNotFound where the task is of a plan that the
@@ -27,7 +27,7 @@ type mappings struct {
 func (w *Worker) mapping(ctx context.Context, task shard.Task) (fitted, error) {
 	w.mappings.mu.Lock()
 	defer w.mappings.mu.Unlock()
-	key := [2]string{task.Mapping, task.Schema}
+	key := [3]string{task.Run, task.Mapping, task.Schema}
 	if f, there := w.mappings.known[key]; there {
 		return f, nil
 	}
@@ -47,7 +47,7 @@ func (w *Worker) mapping(ctx context.Context, task shard.Task) (fitted, error) {
 		return fitted{}, err
 	}
 	if w.mappings.known == nil {
-		w.mappings.known = map[[2]string]fitted{}
+		w.mappings.known = map[[3]string]fitted{}
 	}
 	w.mappings.known[key] = f
 	return f, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -225,8 +226,14 @@ func (s *slot) split(ctx context.Context, claim ledger.Claim, crowded *transfer.
 	return ending{claim: claim, what: fmt.Sprintf("split into %d and %d", children[0].Ordinal, children[1].Ordinal), ack: true}
 }
 
-// move runs the one transaction.
-func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (*shard.Receipt, error) {
+// move runs the one transaction. A panic is a defect of ours that this shard has met: it is counted, and ends no other shard.
+func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (receipt *shard.Receipt, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			s.Log.ErrorContext(ctx, "a shard made the worker panic, please report it", "shard", claim.Shard.Ordinal, "stack", string(debug.Stack()))
+			receipt, err = nil, shard.Failf(shard.Defect, "move shard %s: panic of type %T", claim.Shard.ID, panicked) // its text may hold a value
+		}
+	}()
 	book, err := s.Ledger.Begin(ctx, s.conn, claim)
 	if err != nil {
 		return nil, err
