@@ -17,7 +17,8 @@ var session = []string{
 		net_write_timeout = 600,
 		lock_wait_timeout = 60,
 		innodb_lock_wait_timeout = 60,
-		optimizer_switch = 'derived_merge=on'
+		optimizer_switch = 'derived_merge=on',
+		max_seeks_for_key = 1
 		/*M! , max_statement_time = 0, in_predicate_conversion_threshold = 0 */
 		/*!50712 , max_execution_time = 0, range_optimizer_max_mem_size = 0 */`,
 	`SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`,
