@@ -27,6 +27,7 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 	for _, warning := range s.Warnings {
 		t.Log.WarnContext(ctx, warning)
 	}
+	boundMemory(s.Slots)
 	config, err := pgxpool.ParseConfig(s.Target.Reveal())
 	if err != nil {
 		return settings.WithExit(settings.ExitSettings, err)

@@ -67,7 +67,10 @@ func each(rows driver.Rows, yield func([]value.Cell) error) error {
 		if err != nil {
 			return shard.Fail(shard.Schema, "", err)
 		}
-		if err := yield(cells); err != nil {
+		clear(values) // the cells alone keep a wide row in memory, and who reads them may let go of it
+		err = yield(cells)
+		clear(cells)
+		if err != nil {
 			return stopped{err}
 		}
 	}

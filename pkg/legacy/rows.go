@@ -24,7 +24,8 @@ func (q question) String() string {
 
 // Rows streams the plan's rows of the slice to yield, each as the unit's key, the row source's primary key and the plan's Select.
 // A row that a join drops comes, in a slice of unowned rows, without cells: nil. The cells are valid until yield returns. An
-// error of yield comes back as it is, and the snapshot can still be read. A warning that the server raised while it read is a
+// error of yield comes back as it is, and the snapshot can still be read. Who has no more use of a row clears its Cells: they are all that
+// keeps it in memory. A warning that the server raised while it read is a
 // Data failure, after all rows, and so is a row wider than the Reading allows.
 func (s *Snapshot) Rows(ctx context.Context, p *mapping.RowPlan, slice shard.Slice, yield func(shard.Row) error) error {
 	q := s.question(p, slice)
@@ -65,19 +66,20 @@ func (r *reader) row(cells []value.Cell) error {
 	if width > r.limit {
 		return r.fault("row_too_wide:"+r.plan.Into, fmt.Errorf("a row has %d bytes, and max_row_bytes is %d", width, r.limit))
 	}
-	unit, cells, err := r.unitOf(cells)
+	unit, rest, err := r.unitOf(cells)
 	if err != nil {
 		return r.fault("", err)
 	}
 	n := len(r.plan.SourceKey)
-	k, err := key(cells[:n], r.plan.SourceKinds)
+	k, err := key(rest[:n], r.plan.SourceKinds)
 	if err != nil {
 		return r.fault("", err)
 	}
+	clear(cells[:len(cells)-len(rest)+n]) // they lie in the same memory as the row
 	if r.kind == shard.Unowned {
 		unit = canonical(k)
 	}
-	return r.yield(shard.Row{Unit: unit, Key: k, Cells: cells[n:]})
+	return r.yield(shard.Row{Unit: unit, Key: k, Cells: rest[n:]})
 }
 
 // unitOf takes the unit's key off the cells, if it has one of its own.

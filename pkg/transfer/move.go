@@ -16,14 +16,14 @@ import (
 
 // Limits bound what one shard may take. The zero value of a field means its default.
 type Limits struct {
-	WindowRows  int // rows that are copied and read back at once, 64k by default
+	WindowRows  int // rows that are copied and read back at once, 32k by default
 	WindowBytes int // and their encoded size, 8 MiB by default; a wider row makes a window of its own
 	Attempts    int // loads of parts of a shard after the first has failed, 200 by default; past it the shard is split
 }
 
 func (l Limits) orDefault() Limits {
 	if l.WindowRows == 0 {
-		l.WindowRows = 64 << 10
+		l.WindowRows = 32 << 10
 	}
 	if l.WindowBytes == 0 {
 		l.WindowBytes = 8 << 20

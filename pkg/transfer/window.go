@@ -9,6 +9,7 @@ import (
 	"rehome/pkg/keyspace"
 	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
+	"rehome/pkg/value"
 )
 
 // A window collects the encoded rows of one entry until there are enough for one COPY, sends them and reads them back.
@@ -60,6 +61,11 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 			return nil
 		}
 	}
+	if len(w.Tuples)+width(row.Cells) > 2*p.limits.WindowBytes {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
 	start := len(w.Tuples)
 	tuples, e := w.encoder.Encode(w.Tuples, p.owner(row), row.Cells)
 	if e.Ending == mapping.Refused {
@@ -82,6 +88,7 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 			Cause: e.Cause, Needs: e.Needs.Into, NeedsKey: bytes.Clone(e.Key)})
 		return nil
 	}
+	clear(row.Cells) // a wide row is not needed twice
 	w.Tuples = tuples
 	w.ends = append(w.ends, len(tuples))
 	digest := checksum.Row(w.Entry.Into, tuples[start:])
@@ -95,6 +102,14 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 		return w.flush(ctx)
 	}
 	return nil
+}
+
+// width returns how many bytes the cells have.
+func width(cells []value.Cell) (n int) {
+	for _, cell := range cells {
+		n += len(cell)
+	}
+	return n
 }
 
 // keep copies a key into the arena, which lives as long as the window's rows.
@@ -123,6 +138,9 @@ func (w *window) flush(ctx context.Context) error {
 	if len(w.Entry.Target.Triggers) > 0 {
 		p.confirmed = append(p.confirmed, shard.Window{Entry: w.Entry, Rows: w.Rows})
 		w.Rows, w.keys = nil, nil
+	}
+	if cap(w.Tuples) > 2*p.limits.WindowBytes {
+		w.Tuples = nil // a wide row's room is not kept
 	}
 	w.Tuples, w.Rows, w.ends, w.keys = w.Tuples[:0], w.Rows[:0], w.ends[:0], w.keys[:0]
 	return nil
