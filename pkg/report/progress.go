@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -20,12 +21,16 @@ type Progress struct {
 	Started     time.Time `json:"started_at"`
 }
 
-// Of returns the sums p with what was planned.
+// Of returns the sums p with what was planned. Shards of settling, which no plan knows, are not counted.
 func (p Progress) Of(planned Progress) Progress {
 	p.Migration, p.State, p.Started = planned.Migration, planned.State, planned.Started
 	p.Users.Planned, p.PlannedRows, p.Shards.Planned = planned.Users.Planned, planned.PlannedRows, planned.Shards.Planned
+	p.Shards.Done = min(p.Shards.Done, p.Shards.Planned)
 	return p
 }
+
+// Loaded reports whether every planned shard is done.
+func (p Progress) Loaded() bool { return p.Shards.Planned > 0 && p.Shards.Done >= p.Shards.Planned }
 
 // A Meter turns one progress after the other into lines with a rate and an estimate. The zero Meter is ready.
 type Meter struct {
@@ -52,10 +57,10 @@ func (m *Meter) Line(p Progress, now time.Time) string {
 	if p.Wave != "" {
 		fmt.Fprintf(&b, " wave %s", p.Wave)
 	}
-	fmt.Fprintf(&b, "  %s  users %s/%s  rows %s", percent(p.Moved, p.PlannedRows), Number(tried), Number(p.Users.Planned), Number(p.Rows))
+	fmt.Fprintf(&b, "  %s  users %s/%s  rows %s", p.percent(), Number(tried), Number(p.Users.Planned), Number(p.Rows))
 	if rate := m.rate(); rate > 0 {
 		fmt.Fprintf(&b, "  %s rows/s", Number(int64(rate)))
-		if left := p.PlannedRows - p.Moved; left > 0 && p.State == "loading" {
+		if left := p.PlannedRows - p.Moved; left > 0 && !p.Loaded() {
 			fmt.Fprintf(&b, "  about %s left", Duration(float64(left)/rate))
 		}
 	}
@@ -69,24 +74,21 @@ func (m *Meter) Line(p Progress, now time.Time) string {
 	return b.String()
 }
 
-// rate returns the rows per second over the last samples.
+// rate returns the rows per second over the last samples, 0 while they span less than a second: what a moment tells is chance.
 func (m *Meter) rate() float64 {
 	first, last := m.samples[0], m.samples[len(m.samples)-1]
 	seconds := last.at.Sub(first.at).Seconds()
-	if seconds <= 0 {
+	if seconds < 1 {
 		return 0
 	}
 	return float64(last.rows-first.rows) / seconds
 }
 
-// percent spells a share, and never 100 % before all is done.
-func percent(done, all int64) string {
-	if all == 0 {
+// percent spells how much is done, and never 100 % before all is: rows may have come since the plan was made.
+func (p Progress) percent() string {
+	if p.Loaded() {
 		return "100.0%"
 	}
-	share := 100 * float64(done) / float64(all)
-	if done < all {
-		share = min(share, 99.9)
-	}
-	return fmt.Sprintf("%.1f%%", share)
+	share := 100 * float64(max(0, p.Moved)) / float64(max(1, p.PlannedRows))
+	return fmt.Sprintf("%.1f%%", min(math.Floor(10*share)/10, 99.9))
 }

@@ -12,10 +12,15 @@ type Tally struct {
 	mu    sync.Mutex
 	seen  map[seen]bool
 	sums  Progress
-	tries map[int]shard.State // by ordinal, of the newest generation
+	tries map[int]try // by ordinal, the newest generation
 }
 
 type seen struct{ ordinal, generation int }
+
+type try struct {
+	generation int
+	state      shard.State
+}
 
 // Add counts the receipt, and reports whether it was new.
 func (t *Tally) Add(r shard.Receipt) bool {
@@ -23,12 +28,15 @@ func (t *Tally) Add(r shard.Receipt) bool {
 	defer t.mu.Unlock()
 	key := seen{r.Ordinal, r.Generation}
 	if t.seen == nil {
-		t.seen, t.tries = map[seen]bool{}, map[int]shard.State{}
+		t.seen, t.tries = map[seen]bool{}, map[int]try{}
 	}
 	if t.seen[key] {
 		return false
 	}
-	t.seen[key], t.tries[r.Ordinal] = true, r.State
+	t.seen[key] = true
+	if newest, ok := t.tries[r.Ordinal]; !ok || newest.generation < r.Generation {
+		t.tries[r.Ordinal] = try{r.Generation, r.State}
+	}
 	t.sums.Users.Migrated += r.Users.Migrated
 	t.sums.Users.Quarantined += r.Users.Quarantined
 	for _, table := range r.Tables {
@@ -43,8 +51,8 @@ func (t *Tally) Sums() Progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.sums
-	for _, state := range t.tries {
-		if state == shard.Dead {
+	for _, newest := range t.tries {
+		if newest.state == shard.Dead {
 			p.Shards.Dead++
 		} else {
 			p.Shards.Done++

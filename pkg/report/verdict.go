@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"rehome/pkg/checksum"
@@ -43,7 +44,8 @@ type Entry struct {
 // A Closing is what the end of the load found out; the ledger keeps it.
 type Closing struct {
 	Consistency string       `json:"consistency"`
-	Rows        []int64      `json:"rows"` // of each entry's row source
+	Rows        []int64      `json:"rows"`     // of each entry's row source
+	Standing    []Standing   `json:"standing"` // of each fed table
 	Legacy      []Legacy     `json:"legacy"`
 	Constraints []Constraint `json:"constraints"`
 	Sequences   []Sequence   `json:"sequences"`
@@ -68,15 +70,29 @@ func Build(f Facts) *Report {
 		r.Tables = append(r.Tables, f.table(i, e, r.Consistency))
 		written += f.Sums[i].Written
 	}
-	for _, rule := range f.Rules {
-		r.Rules = append(r.Rules, Rule{Table: f.Entries[rule.Entry].Into, Column: rule.Column, Rule: rule.Rule, Rows: rule.Rows})
-	}
-	r.Seconds = end.Sub(f.Started).Seconds()
+	r.Rules = f.rules()
+	r.Seconds = max(0, end.Sub(f.Started).Seconds()) // the two may come from different clocks
 	if r.Seconds > 0 {
 		r.RowsPerSec = int64(float64(written) / r.Seconds)
 	}
 	r.judge(f)
 	return r
+}
+
+// rules sums up what the rules changed by column of the target, which several entries may feed, in the order of the entries. What
+// was taken out of the target again is no change.
+func (f *Facts) rules() []Rule {
+	sums, at := []Rule{}, map[Rule]int{}
+	for _, rule := range f.Rules {
+		key := Rule{Table: f.Entries[rule.Entry].Into, Column: rule.Column, Rule: rule.Rule}
+		i, ok := at[key]
+		if !ok {
+			i, at[key] = len(sums), len(sums)
+			sums = append(sums, key)
+		}
+		sums[i].Rows += rule.Rows
+	}
+	return slices.DeleteFunc(sums, func(r Rule) bool { return r.Rows == 0 })
 }
 
 func (f *Facts) table(i int, e Entry, consistency string) Table {
@@ -88,8 +104,13 @@ func (f *Facts) table(i int, e Entry, consistency string) Table {
 	}
 	if f.Closing != nil {
 		t.Closing = f.Closing.Rows[i]
-		if consistency == "frozen" {
-			t.Unexplained += abs(t.Closing - t.Source)
+		if f.Shards.Dead > 0 { // whose rows no shard has counted
+			return t
+		}
+		if missed := abs(t.Closing - t.Source); consistency == "frozen" && t.Unexplained < 0 {
+			t.Unexplained -= missed // the two must not cancel out
+		} else if consistency == "frozen" {
+			t.Unexplained += missed
 		}
 	}
 	return t
@@ -97,9 +118,15 @@ func (f *Facts) table(i int, e Entry, consistency string) Table {
 
 func abs(n int64) int64 { return max(n, -n) }
 
-// judge comes to the verdict. A reason that the target is wrong outweighs one that something was kept out.
+// judge comes to the verdict. A reason that the target is wrong outweighs one that something was kept out, and while the run is not
+// over, neither counts.
 func (r *Report) judge(f Facts) {
 	r.Verdict = Clean
+	over := r.Shards.Pending == 0 && f.Closing != nil
+	if !over {
+		r.Verdict, r.exit = Incomplete, exitGoOn
+		r.Reasons = append(r.Reasons, r.todo())
+	}
 	wrong := func(format string, args ...any) { r.because(exitWrong, format, args...) }
 	kept := func(format string, args ...any) { r.because(exitKeptOut, format, args...) }
 	for _, t := range r.Tables {
@@ -107,43 +134,62 @@ func (r *Report) judge(f Facts) {
 	}
 	for _, l := range r.Legacy {
 		if l.Unexplained != 0 {
-			wrong("%d rows of the legacy table %s are unexplained", l.Unexplained, l.Table)
+			wrong("%s of the legacy table %s unexplained", plural(l.Unexplained, "row", "rows"), l.Table+isAre(l.Unexplained))
 		}
 	}
-	if n := r.Users.Unexplained(); n != 0 {
-		wrong("%d users are unexplained", n)
-	}
-	r.judgeTarget(wrong)
-	if r.Users.Quarantined > 0 {
-		kept("%d users are quarantined", r.Users.Quarantined)
-	}
-	if r.Shards.Dead > 0 {
-		kept("%d shards are dead, and %d users wait for them", r.Shards.Dead, r.Users.Pending)
+	r.judgeUsers(over, wrong, kept)
+	if f.Closing != nil {
+		r.judgeTarget(wrong)
+		r.judgeStanding(f.Closing.Standing, wrong)
 	}
 	if f.Closing != nil && r.Consistency == "unproved" && f.Accepted == "" {
 		kept("source not proved unchanged")
 	}
-	if r.Shards.Pending > 0 || f.Closing == nil {
-		r.Verdict, r.exit = Incomplete, exitGoOn
-		r.Reasons = append([]string{fmt.Sprintf("%d shards and %d users are still to be done", r.Shards.Pending, r.Users.Pending)}, r.Reasons...)
+}
+
+// todo tells what is still to be done.
+func (r *Report) todo() string {
+	if r.Shards.Pending == 0 {
+		return "the load has not been ended yet: constraints, sequences and closing counts are still to be done"
+	}
+	return plural(r.Shards.Pending, "shard", "shards") + " and " + plural(r.Users.Pending, "user", "users") + " are still to be done"
+}
+
+func (r *Report) judgeUsers(over bool, wrong, kept func(string, ...any)) {
+	u := r.Users
+	if n := u.Unexplained(); n != 0 {
+		wrong("%s unexplained", plural(n, "user is", "users are"))
+	}
+	if r.Consistency == "frozen" && u.Appeared+u.Vanished != 0 {
+		wrong("%s and %s though nothing was changed in the source", plural(u.Appeared, "user appeared", "users appeared"), Number(u.Vanished)+" vanished")
+	}
+	if u.Quarantined > 0 {
+		kept("%s quarantined", plural(u.Quarantined, "user is", "users are"))
+	}
+	if dead := r.Shards.Dead; dead > 0 && !over {
+		kept("%s dead", plural(dead, "shard is", "shards are"))
+	} else if dead > 0 {
+		kept("%s dead, which leaves %s to be done", plural(dead, "shard is", "shards are"), plural(u.Pending, "user", "users"))
+	} else if over && u.Pending > 0 {
+		kept("%s still to be done", plural(u.Pending, "user is", "users are"))
 	}
 }
 
 func (r *Report) judgeTable(t Table, wrong, kept func(string, ...any)) {
 	if t.Unexplained != 0 {
-		wrong("%d rows of %s are unexplained", t.Unexplained, t.Into)
+		wrong("%s of %s unexplained", plural(t.Unexplained, "row", "rows"), t.Into+isAre(t.Unexplained))
 	}
 	if t.Read != t.Source {
-		wrong("%s: %d rows were read, and %d counted", t.Into, t.Read, t.Source)
+		wrong("%s: %s read, and %s counted", t.Into, plural(t.Read, "row was", "rows were"), Number(t.Source))
 	}
 	if t.Expected != t.Stored {
 		wrong("%s: what is stored is not what was sent", t.Into)
 	}
 	if t.SetAside > 0 {
-		kept("%d rows of %s are set aside", t.SetAside, t.Into)
+		kept("%s of %s set aside", plural(t.SetAside, "row", "rows"), t.Into+isAre(t.SetAside))
 	}
 	if t.Waiting > 0 {
-		kept("%d rows of %s wait for a row that is not there", t.Waiting, t.Into)
+		kept("%s of %s for a row that is not there", plural(t.Waiting, "row", "rows"), t.Into+choose(t.Waiting, " waits", " wait"))
 	}
 	if t.Written == 0 && t.Stored != (checksum.Sum{}) {
 		wrong("%s: the sum of no row is not zero", t.Into)
@@ -165,7 +211,19 @@ func (r *Report) judgeTarget(wrong func(string, ...any)) {
 
 func (r *Report) because(exit int, format string, args ...any) {
 	r.Reasons = append(r.Reasons, fmt.Sprintf(format, args...))
-	if r.Verdict == Clean || exit < r.exit {
+	if r.Verdict == Clean || r.Verdict == Unclean && exit < r.exit {
 		r.Verdict, r.exit = Unclean, exit
 	}
+}
+
+// plural spells how many there are of something.
+func plural(n int64, one, many string) string { return Number(n) + " " + choose(n, one, many) }
+
+func isAre(n int64) string { return choose(n, " is", " are") }
+
+func choose(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }

@@ -1,0 +1,203 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rehome/pkg/shard"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// full are the facts of a large run in which everything that can be told has happened.
+func full() Facts {
+	hashed := slices.Repeat([]string{"hmac:4bf92f3577b34da6a3ce929d0e0e4736"}, 5)
+	return Facts{
+		Migration: "community", Run: "mzq4kx", Rehome: "1.0.0", Mappings: []string{"3f2a", "9c1b"},
+		Entries: []Entry{
+			{Into: "app.users", From: "users", Rows: 12_345_678}, {Into: "app.posts", From: "posts", Rows: 1_234_567_890},
+			{Into: "app.messages", From: "messages m JOIN conversations c ON c.Id = m.ConversationId", Rows: 44_000},
+			{Into: "app.messages", From: "archive.messages", Rows: 1000}, {Into: "app.tags", From: "tags", Rows: 0},
+		},
+		Users:  Users{Planned: 12_345_678, Appeared: 22, Migrated: 12_345_600, Quarantined: 97, Vanished: 3},
+		Shards: Shards{Planned: 41_252, Done: 41_252},
+		Waves: []Wave{
+			{Name: "casual", Users: WaveUsers{Planned: 12_000_000, Migrated: 11_999_925}, Gate: "passed"},
+			{Name: "regulars", Users: WaveUsers{Planned: 345_678, Migrated: 345_675}, Gate: "passed"},
+		},
+		Sums: []shard.Table{
+			{Source: 12_345_697, Read: 12_345_697, Written: 12_345_600, SetAside: 97, Changed: 8_765_432, Expected: row, Stored: row},
+			{Source: 1_234_567_890, Read: 1_234_567_890, Written: 1_234_560_000, SetAside: 7_000, Waiting: 890, Changed: 12, Expected: row, Stored: row},
+			{Source: 44_000, Read: 44_000, Written: 43_000, LeftOut: 1_000, Expected: row, Stored: row.Add(row)},
+			{Source: 1_000, Read: 1_000, Written: 999, Expected: row, Stored: row},
+			{},
+		},
+		Rules: []shard.Rule{
+			{Entry: 0, Column: "homepage", Rule: "empty_to_null", Rows: 8_000_000}, {Entry: 0, Column: "homepage", Rule: "trim", Rows: 765_400},
+			{Entry: 0, Column: "name", Rule: "if_null", Rows: 32}, {Entry: 1, Column: "body", Rule: "bad_text", Rows: 9}, {Entry: 1, Column: "kind", Rule: "values", Rows: 3},
+		},
+		Causes: []Cause{
+			{Cause: "unique:app.users.users_email_key", Users: 4, Rows: 812, SampleKeys: hashed},
+			{Cause: "values:app.posts.kind", Users: 93, Rows: 6_285, SampleKeys: []string{"17", "1004", "22871", "1000042", "12345678"}},
+			{Cause: "waits:app.posts.parent_id", Rows: 890},
+		},
+		Closing: &Closing{
+			Consistency: "converged", Rows: []int64{12_345_697, 1_234_567_890, 44_000, 1000, 0}, Finished: ended,
+			Legacy: []Legacy{
+				{Table: "users", Rows: 12_345_697, Used: 12_345_697}, {Table: "posts", Rows: 1_234_567_890, Used: 1_234_567_880, LeftOut: 10},
+				{Table: "conversations", Rows: 900, Used: 898, Unexplained: 2},
+			},
+			Constraints: []Constraint{
+				{Name: "users_pkey", Table: "app.users", State: "valid"}, {Name: "posts_author_fk", Table: "app.posts", State: "violated", Violations: 3},
+			},
+			Sequences: []Sequence{{Name: "app.users_id_seq", State: "ok"}, {Name: "app.tags_id_seq", State: "behind"}},
+		},
+		Started: begun, Now: ended,
+	}
+}
+
+func text(t *testing.T, r *Report, format string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := r.Write(&out, format); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestText(t *testing.T) {
+	running := full()
+	running.Closing = nil
+	running.Off = []Constraint{{Name: "posts_author_fk", Table: "app.posts", State: "off"}}
+	running.Shards = Shards{Planned: 41_252, Done: 30_000, Dead: 2, Pending: 11_250}
+	running.Users = Users{Planned: 12_345_678, Migrated: 9_000_000, Quarantined: 97, Pending: 3_345_581}
+	accepted := clean()
+	accepted.Closing.Consistency, accepted.Accepted = "unproved", "the site was off"
+	for name, facts := range map[string]Facts{"full": full(), "clean": clean(), "running": running, "accepted": accepted, "empty": {Started: begun, Now: begun}} {
+		t.Run("a report looks good: "+name, func(t *testing.T) {
+			got := text(t, Build(facts), "text")
+			golden(t, name+".txt", got)
+			for line := range strings.Lines(string(got)) {
+				if width := utf8.RuneCountInString(line) - 1; width > 120 || strings.HasSuffix(line, " \n") {
+					t.Errorf("%d columns: %s", width, line)
+				}
+			}
+		})
+	}
+	t.Run("text is what is written unless something else is asked for", func(t *testing.T) {
+		if r := Build(full()); !bytes.Equal(text(t, r, ""), text(t, r, "text")) {
+			t.Error("another text")
+		}
+	})
+	t.Run("a form that there is not is refused, and nothing written", func(t *testing.T) {
+		var out bytes.Buffer
+		if err := Build(clean()).Write(&out, "yaml"); err == nil || !strings.Contains(err.Error(), `as "yaml": there is text and json`) || out.Len() > 0 {
+			t.Errorf("got %v and %d bytes", err, out.Len())
+		}
+	})
+	t.Run("what cannot be written is an error", func(t *testing.T) {
+		for _, format := range []string{"text", "json"} {
+			if err := Build(clean()).Write(diskFull{}, format); !errors.Is(err, errFull) {
+				t.Errorf("%s: got %v", format, err)
+			}
+		}
+	})
+}
+
+var errFull = errors.New("no space left on device")
+
+type diskFull struct{}
+
+func (diskFull) Write([]byte) (int, error) { return 0, errFull }
+
+// keys returns the paths of all keys of a JSON value, list elements as one.
+func keys(v any, path string, into map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, field := range v {
+			into[path+name] = true
+			keys(field, path+name+".", into)
+		}
+	case []any:
+		for _, element := range v {
+			keys(element, path, into)
+		}
+	}
+}
+
+func keysOf(t *testing.T, body []byte) []string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	keys(v, "", found)
+	return slices.Sorted(maps.Keys(found))
+}
+
+func TestJSON(t *testing.T) {
+	t.Run("the keys are those that scripts were promised", func(t *testing.T) {
+		contract, err := os.ReadFile("testdata/contract.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(keysOf(t, contract), keysOf(t, text(t, Build(full()), "json"))); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("the whole of it", func(t *testing.T) { golden(t, "full.json", text(t, Build(full()), "json")) })
+	t.Run("each list is a list, if an empty one", func(t *testing.T) {
+		for name, r := range map[string]*Report{"zero": {}, "empty": Build(Facts{Closing: &Closing{}}), "cause": {Causes: []Cause{{Cause: "c"}}}} {
+			body := string(text(t, r, "json"))
+			if strings.Contains(strings.Replace(body, `"finished_at": null`, "", 1), "null") {
+				t.Errorf("%s: %s", name, body)
+			}
+		}
+	})
+	t.Run("why an unproved source will do is repeated", func(t *testing.T) {
+		f := clean()
+		f.Accepted = "the site was off"
+		if body := text(t, Build(f), "json"); !bytes.Contains(body, []byte(`"accept_unproved": "the site was off"`)) {
+			t.Errorf("%s", body)
+		}
+	})
+	t.Run("writing does not change the report", func(t *testing.T) {
+		r := &Report{Causes: []Cause{{Cause: "c"}}}
+		before := fmt.Sprintf("%#v", r)
+		text(t, r, "json")
+		text(t, r, "text")
+		if after := fmt.Sprintf("%#v", r); after != before {
+			t.Errorf("got %s, was %s", after, before)
+		}
+	})
+}
