@@ -38,11 +38,11 @@ cover: servers ## statement coverage of all packages: bin/cover.html
 
 .PHONY: servers
 servers: ## the database servers that the tests and the demo start (installs what is missing)
-	@go run ./deploy/servers
+	@go run -trimpath ./deploy/servers
 
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint, with the import directions
-	$(GOLANGCI) run ./...
+	$(GOLANGCI) run --allow-parallel-runners ./...
 
 # By its own module, not by go.mod: the linter's dependencies are not the program's.
 $(GOLANGCI): Makefile
