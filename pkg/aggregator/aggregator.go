@@ -52,7 +52,7 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 	}
 	waves(&f, record, facts.Waves)
 	for _, p := range facts.Parts {
-		if p.Kind != "index" && p.State != ledger.Valid {
+		if p.State != ledger.Valid {
 			f.Off = append(f.Off, report.Constraint{Name: p.Name, Table: p.Table, State: string(p.State), Violations: p.Violations})
 		}
 	}
@@ -73,10 +73,10 @@ func recordOf(m *ledger.Migration) (*plan.Record, error) {
 	return &record, nil
 }
 
-// waves sums up the mapping's waves and all shards.
+// waves sums up the mapping's waves and all shards. A wave's gate is passed when nothing of it is left to do.
 func waves(f *report.Facts, record *plan.Record, progress []ledger.Wave) {
 	for _, w := range record.Waves {
-		f.Waves = append(f.Waves, report.Wave{Name: w.Name, Users: report.WaveUsers{Planned: w.Users}, Gate: "open"})
+		f.Waves = append(f.Waves, report.Wave{Name: w.Name, Users: report.WaveUsers{Planned: w.Users}, Gate: "passed"})
 	}
 	for _, p := range progress {
 		f.Shards.Planned += int64(p.Planned + p.Done + p.Dead)
@@ -85,8 +85,8 @@ func waves(f *report.Facts, record *plan.Record, progress []ledger.Wave) {
 		f.Shards.Pending += int64(p.Planned)
 		if p.Wave < len(f.Waves) {
 			f.Waves[p.Wave].Users.Migrated = p.Migrated
-			if p.Planned == 0 {
-				f.Waves[p.Wave].Gate = "passed"
+			if p.Planned > 0 {
+				f.Waves[p.Wave].Gate = "open"
 			}
 		}
 	}

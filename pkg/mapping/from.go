@@ -160,6 +160,16 @@ func (t sqlToken) word(keyword string) bool {
 	return t.kind == tokenWord && strings.EqualFold(t.text, keyword)
 }
 
+// Tables returns the base tables that a compiled FROM names, in the order of the text; one that is joined to itself comes twice.
+func Tables(from string) ([]string, error) {
+	parsed, err := parseFrom(from)
+	names := make([]string, len(parsed))
+	for i, t := range parsed {
+		names[i] = t.table
+	}
+	return names, err
+}
+
 // Quote returns the name as MySQL's quoted identifier.
 func Quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 

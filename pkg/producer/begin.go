@@ -120,7 +120,7 @@ func (p *Producer) commitPlan(ctx context.Context) error {
 	var checks []string
 	if position.Text == "" {
 		p.Log.WarnContext(ctx, "that the source is unchanged will be proved by table checksums: "+string(position.Missing), "migration", p.name())
-		if checks, err = p.Legacy.Checksums(ctx, sources(c)); err != nil {
+		if checks, err = p.checksums(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -170,15 +170,25 @@ func usedTables(c *mapping.Compiled, catalog *mapping.TargetCatalog) *mapping.Ta
 	return out
 }
 
-// sources returns the legacy tables that feed the target, each once.
-func sources(c *mapping.Compiled) []string {
-	var tables []string
+// checksums returns those of all legacy tables that the mapping reads: a row can change by a lookup as well as by its own table.
+func (p *Producer) checksums(ctx context.Context, c *mapping.Compiled) ([]string, error) {
+	froms := []string{c.Keys.From}
 	for _, row := range c.Plans {
-		if !slices.Contains(tables, row.Source) {
-			tables = append(tables, row.Source)
+		froms = append(froms, row.From)
+	}
+	var tables []string
+	for _, from := range froms {
+		names, err := mapping.Tables(from)
+		if err != nil {
+			return nil, fmt.Errorf("find the tables of %s: %w", from, err)
+		}
+		for _, name := range names {
+			if !slices.Contains(tables, name) {
+				tables = append(tables, name)
+			}
 		}
 	}
-	return tables
+	return p.Legacy.Checksums(ctx, tables)
 }
 
 // vacant refuses tables that hold rows or are in use: their constraints could not come off.

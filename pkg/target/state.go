@@ -66,7 +66,7 @@ func missing(states []ConstraintState, off []Part) []ConstraintState {
 	var out []ConstraintState
 	for _, p := range off {
 		there := slices.ContainsFunc(states, func(s ConstraintState) bool { return s.Table == p.Table && s.Name == p.Name })
-		if !there && p.Kind != Index {
+		if !there {
 			out = append(out, ConstraintState{Name: p.Name, Table: p.Table, State: ConstraintOff})
 		}
 	}

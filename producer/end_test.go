@@ -1,0 +1,48 @@
+package main_test
+
+import (
+	"testing"
+)
+
+func TestEndOfLoad(t *testing.T) {
+	const legacy = `CREATE TABLE users (id INT PRIMARY KEY, name TEXT); INSERT INTO users VALUES (1, 'a'), (2, 'b'), (3, 'c');`
+	const target = `CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY, name text, lid int);`
+
+	t.Run("rows that no shard covers are unexplained, though the source was frozen", func(t *testing.T) {
+		l := newLab(t, legacy+`CREATE TABLE tags (id INT PRIMARY KEY, name TEXT); INSERT INTO tags VALUES (1, 'x'), (2, 'y');`,
+			target+`CREATE TABLE app.tags (id int PRIMARY KEY, name text);`,
+			labHead+labUsers+`  - {into: app.tags, from: tags, key: id, columns: {id: id, name: name}}
+`)
+		l.dies("planned")
+		l.inTarget(`DELETE FROM rehome.shard WHERE entry = 1`)
+		if r := l.reports(3); r.Consistency != "frozen" || r.Tables[1].Unexplained != 2 {
+			t.Errorf("the source is %s, and %d tags are unexplained", r.Consistency, r.Tables[1].Unexplained)
+		}
+	})
+	t.Run("rows that somebody deleted or added since they arrived are noticed", func(t *testing.T) {
+		l := newLab(t, legacy, target, labHead+labUsers)
+		l.dies("settled")
+		l.inTarget(`DELETE FROM app.users WHERE lid = 2; DELETE FROM app.users WHERE lid = 3`)
+		l.does("run", 3, "app.users holds 1 row, and 3 rows were written")
+	})
+	t.Run("an index that cannot be built again is listed, and built when it can be", func(t *testing.T) {
+		l := newLab(t, legacy+`INSERT INTO users SELECT 4, GROUP_CONCAT(SHA2(seq, 512) SEPARATOR '') FROM seq_1_to_200;`,
+			target+`CREATE INDEX users_name ON app.users (name);`, labHead+labUsers)
+		parts := l.parts()
+		l.does("run", 3, "users_name", "off")
+		finished := l.ask(`SELECT finished_at FROM rehome.migration`)
+		l.does("finish", 3, "users_name", "off")
+		l.does("run", 3, "users_name", "off")
+		l.holds(finished, `SELECT finished_at FROM rehome.migration`)
+		l.inTarget(`UPDATE app.users SET name = 'short' WHERE lid = 4`)
+		l.does("run", 0, "CLEAN")
+		l.keeps(parts)
+	})
+	t.Run("a second start of what is over changes nothing", func(t *testing.T) {
+		l := newLab(t, legacy, target, labHead+labUsers)
+		l.does("run", 0)
+		before := l.ask(`SELECT finished_at FROM rehome.migration`)
+		l.does("run", 0, "CLEAN")
+		l.holds(before, `SELECT finished_at FROM rehome.migration`)
+	})
+}
