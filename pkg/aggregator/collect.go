@@ -3,6 +3,7 @@ package aggregator
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,40 +19,53 @@ import (
 const reconcileEvery = 30 * time.Second
 
 // Collect counts the receipts of a migration until ctx is done, from the queue as they come and from the ledger now and then, and
-// calls show with each new sum. It returns nil when it was stopped.
+// calls show with each new sum, one call at a time. It returns nil when it was stopped.
 func Collect(ctx context.Context, conn *queue.Conn, l *ledger.Ledger, name string, show func(report.Progress)) error {
-	m, err := l.Load(ctx, name)
-	if err != nil {
+	c := &collector{ledger: l, name: name, show: show}
+	if err := c.look(ctx); err != nil {
 		return err
 	}
-	var tally report.Tally
-	planned := Progress(m, nil)
-	count := func(ctx context.Context, r shard.Receipt) error {
-		if tally.Add(r) {
-			show(tally.Sums().Of(planned))
-			pausepoint.At("counted")
-		}
-		return ctx.Err()
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return conn.Receipts(ctx, name, count) })
-	group.Go(func() error { return reconcile(ctx, l, name, count) })
-	if err := group.Wait(); err != nil && context.Cause(ctx) == nil {
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return conn.Receipts(inner, name, c.count) })
+	group.Go(func() error { return c.reconcile(inner) })
+	if err := group.Wait(); ctx.Err() == nil {
 		return fmt.Errorf("collect the receipts of migration %s: %w", name, err)
 	}
 	return nil
 }
 
-func reconcile(ctx context.Context, l *ledger.Ledger, name string, count func(context.Context, shard.Receipt) error) error {
+// A collector counts receipts, wherever they come from.
+type collector struct {
+	ledger *ledger.Ledger
+	name   string
+	since  uint64 // see ledger.Receipts
+
+	mu      sync.Mutex // so that what is shown never goes back
+	show    func(report.Progress)
+	tally   report.Tally
+	planned report.Progress
+}
+
+func (c *collector) count(ctx context.Context, r shard.Receipt) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tally.Add(r) {
+		c.show(c.tally.Sums().Of(c.planned))
+		pausepoint.At("counted")
+	}
+	return ctx.Err()
+}
+
+// reconcile looks at the ledger again and again. One that does not answer is asked the next time: the queue still tells what is new.
+func (c *collector) reconcile(ctx context.Context) error {
 	ticker := time.NewTicker(reconcileEvery)
 	defer ticker.Stop()
-	var since uint64
 	for {
-		receipts, next, err := l.Receipts(ctx, name, since)
+		receipts, next, err := c.ledger.Receipts(ctx, c.name, c.since)
 		if err == nil {
-			since = next
+			c.since = next
 			for _, r := range receipts {
-				if err := count(ctx, r); err != nil {
+				if err := c.count(ctx, r); err != nil {
 					return err
 				}
 			}
@@ -61,7 +75,24 @@ func reconcile(ctx context.Context, l *ledger.Ledger, name string, count func(co
 			return ctx.Err()
 		case <-ticker.C:
 		}
+		_ = c.look(ctx) // as above
 	}
+}
+
+// look asks the ledger what is planned: shards are split, and some are added for users who came late.
+func (c *collector) look(ctx context.Context) error {
+	m, err := c.ledger.Load(ctx, c.name)
+	if err != nil {
+		return err
+	}
+	waves, err := c.ledger.Progress(ctx, c.name)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.planned = Progress(m, waves)
+	return nil
 }
 
 // Watch shows the progress of a migration from the ledger alone, until its verdict stands or ctx is done, and returns the report.

@@ -52,7 +52,7 @@ func (v *View) Show(p report.Progress) {
 		v.shown = ""
 		switch {
 		case line == v.previous:
-		case now.Sub(v.last) >= plainEvery || p.Moved >= p.PlannedRows:
+		case now.Sub(v.last) >= plainEvery || p.Loaded():
 			v.last, v.previous = now, line
 			_, _ = fmt.Fprintln(v.out, line) // progress that cannot be shown stops nothing
 		default:
@@ -60,8 +60,8 @@ func (v *View) Show(p report.Progress) {
 		}
 		return
 	}
-	if cut := v.width() - 1; len(line) > cut {
-		line = line[:cut]
+	if runes, cut := []rune(line), v.width()-1; len(runes) > cut {
+		line = string(runes[:cut])
 	}
 	v.shown = line
 	_, _ = fmt.Fprintf(v.out, "\r\x1b[K%s", line) // as above

@@ -23,7 +23,7 @@ type Progress struct {
 
 // Of returns the sums p with what was planned. Shards of settling, which no plan knows, are not counted.
 func (p Progress) Of(planned Progress) Progress {
-	p.Migration, p.State, p.Started = planned.Migration, planned.State, planned.Started
+	p.Migration, p.State, p.Wave, p.Started = planned.Migration, planned.State, planned.Wave, planned.Started
 	p.Users.Planned, p.PlannedRows, p.Shards.Planned = planned.Users.Planned, planned.PlannedRows, planned.Shards.Planned
 	p.Shards.Done = min(p.Shards.Done, p.Shards.Planned)
 	return p

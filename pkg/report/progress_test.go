@@ -104,11 +104,11 @@ var (
 
 func TestOf(t *testing.T) {
 	planned := Progress{
-		Migration: "community", State: "loading", Users: Users{Planned: 10, Migrated: 99}, PlannedRows: 100, Shards: Shards{Planned: 3, Done: 99}, Started: begun,
+		Migration: "community", State: "loading", Wave: "casual", Users: Users{Planned: 10, Migrated: 99}, PlannedRows: 100, Shards: Shards{Planned: 3, Done: 99}, Started: begun,
 	}
 	sums := Progress{Users: Users{Migrated: 7, Quarantined: 1}, Rows: 80, Moved: 90, Shards: Shards{Done: 2, Dead: 1}}
 	want := Progress{
-		Migration: "community", State: "loading", Users: Users{Planned: 10, Migrated: 7, Quarantined: 1}, Rows: 80, Moved: 90, PlannedRows: 100,
+		Migration: "community", State: "loading", Wave: "casual", Users: Users{Planned: 10, Migrated: 7, Quarantined: 1}, Rows: 80, Moved: 90, PlannedRows: 100,
 		Shards: Shards{Planned: 3, Done: 2, Dead: 1}, Started: begun,
 	}
 	if diff := cmp.Diff(want, sums.Of(planned)); diff != "" {

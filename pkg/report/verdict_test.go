@@ -100,6 +100,13 @@ func TestVerdict(t *testing.T) {
 		"a sequence is behind": {
 			func(f *Facts) { f.Closing.Sequences[0].State = "behind" }, 3, Unclean, []string{"sequence app.users_id_seq is behind"},
 		},
+		"a fed table holds what was written": {
+			func(f *Facts) { f.Closing.Standing = []Standing{{Table: "app.users", Rows: 10}} }, 0, Clean, []string{},
+		},
+		"somebody else wrote into a fed table": {
+			func(f *Facts) { f.Closing.Standing = []Standing{{Table: "app.users", Rows: 11}} }, 3, Unclean,
+			[]string{"app.users holds 11 rows, and 10 rows were written: somebody else has changed it"},
+		},
 		"users are quarantined": {quarantine, 4, Unclean, []string{"2 rows of app.users are set aside", "2 users are quarantined"}},
 		"one row is set aside": {
 			func(f *Facts) { f.Sums[0].Written, f.Sums[0].SetAside = 9, 1 }, 4, Unclean, []string{"1 row of app.users is set aside"},
