@@ -121,7 +121,7 @@ func TestProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Wave{
-		{Wave: 0, Planned: 1, Working: 1, Done: 1, Users: 4, Rows: 20, Migrated: 1, Quarantined: 1, Written: 1},
+		{Wave: 0, Planned: 1, Working: 1, Done: 1, Users: 4, Rows: 20, Migrated: 1, Quarantined: 1, Written: 1, Moved: 10},
 		{Wave: 1, Planned: 1, Users: 2, Rows: 10},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
