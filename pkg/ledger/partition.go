@@ -41,6 +41,9 @@ func createPartitions(ctx context.Context, tx pgx.Tx, migration string) error {
 func dropPartitions(ctx context.Context, tx pgx.Tx, migration string) error {
 	for _, table := range partitioned {
 		if _, err := tx.Exec(ctx, `DROP TABLE IF EXISTS `+partition(table, migration)); err != nil {
+			if sqlState(err) == lockNotAvailable {
+				err = fmt.Errorf("%w: somebody is at work on the migration; stop its workers and whoever reads its ledger, and try again", err)
+			}
 			return fmt.Errorf("drop partition %s: %w", partition(table, migration), err)
 		}
 	}

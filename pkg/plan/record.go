@@ -20,11 +20,13 @@ type Wave struct {
 	Users int64  `json:"users"`
 }
 
-// An Entry is an entry of the mapping with the rows of its row source.
+// An Entry is an entry of the mapping with the rows of its row source, and the key by which its rows are found in the target.
 type Entry struct {
-	Into string `json:"into"`
-	From string `json:"from"`
-	Rows int64  `json:"rows"`
+	Into    string   `json:"into"`
+	From    string   `json:"from"`
+	Rows    int64    `json:"rows"`
+	Key     []string `json:"key"`      // the read-back key's columns
+	KeyName string   `json:"key_name"` // of its constraint or index
 }
 
 // Record returns what the ledger keeps of the plan. The caller adds TimeZone, Accepted, Catalog and Checks.
@@ -34,7 +36,11 @@ func (p *Plan) Record(m *mapping.Compiled) Record {
 		r.Waves = append(r.Waves, Wave{Name: wave.Name.Text, Users: p.Waves[i]})
 	}
 	for i, row := range m.Plans {
-		r.Entries = append(r.Entries, Entry{Into: row.Into, From: row.From, Rows: p.Rows[i]})
+		e := Entry{Into: row.Into, From: row.From, Rows: p.Rows[i], KeyName: row.KeyName}
+		for _, at := range row.KeyColumns {
+			e.Key = append(e.Key, row.Columns[at].Name)
+		}
+		r.Entries = append(r.Entries, e)
 	}
 	return r
 }

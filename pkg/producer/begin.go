@@ -48,7 +48,7 @@ func (p *Producer) Plan(ctx context.Context) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := p.parts(ctx, p.Pool, c)
+	parts, err := p.parts(ctx, p.Pool, made.Record(c).Entries)
 	return &Draft{Mapping: c, Plan: made, Parts: parts, Warnings: warnings}, err
 }
 
@@ -208,22 +208,20 @@ func (p *Producer) vacant(ctx context.Context, c *mapping.Compiled) error {
 	return nil
 }
 
-// parts returns what comes off the fed tables for a load, in the order in which it is put back.
-func (p *Producer) parts(ctx context.Context, db target.DB, c *mapping.Compiled) ([]target.Part, error) {
+// parts returns what comes off the tables that the entries feed, in the order in which it is put back.
+func (p *Producer) parts(ctx context.Context, db target.DB, entries []plan.Entry) ([]target.Part, error) {
 	kept := map[[2]string]bool{}
-	for _, row := range c.Plans {
-		kept[[2]string{row.Into, row.KeyName}] = true
+	var tables []string
+	for _, e := range entries {
+		kept[[2]string{e.Into, e.KeyName}] = true
+		if !slices.Contains(tables, e.Into) {
+			tables = append(tables, e.Into)
+		}
 	}
-	parts, err := target.Detachable(ctx, db, fed(c), func(table, name string) bool { return kept[[2]string{table, name}] })
+	parts, err := target.Detachable(ctx, db, tables, func(table, name string) bool { return kept[[2]string{table, name}] })
 	if err != nil {
 		return nil, err
 	}
-	sortParts(parts)
+	target.Order(parts)
 	return parts, nil
-}
-
-// sortParts puts parts in the order in which they are put back: foreign keys stand on unique indexes.
-func sortParts(parts []target.Part) {
-	order := []target.PartKind{target.Unique, target.Index, target.ForeignKey}
-	slices.SortStableFunc(parts, func(a, b target.Part) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
 }

@@ -47,7 +47,7 @@ func (r *Run) reopen(ctx context.Context) error {
 // takeOff takes off what stands, in the transaction that writes the definitions down, unless check refuses.
 func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 	err := r.inTx(ctx, func(tx pgx.Tx) error {
-		standing, err := r.parts(ctx, tx, r.mapping)
+		standing, err := r.parts(ctx, tx, r.planned.Entries)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (r *Run) known(ctx context.Context, found []target.Part) (standing, all []t
 		}
 	}
 	all = append(all, found...)
-	sortParts(all)
+	target.Order(all)
 	return found, all, nil
 }
 

@@ -203,7 +203,7 @@ func (r *Run) consistency(ctx context.Context, position string) (string, error) 
 // Finish puts constraints and indexes of a run that died back, after it has taken out what they would refuse. It refuses while shards are
 // still to be done: rows that are there need rows that are not, and would be taken out.
 func (p *Producer) Finish(ctx context.Context) (*report.Report, error) {
-	r, err := p.resume(ctx)
+	r, err := p.resume(ctx, p.open)
 	if notPlanned(err) {
 		return nil, refuse("migration %s is not in the ledger of this target: there is nothing to finish", p.name())
 	}

@@ -43,12 +43,12 @@ func (p *Producer) lock(ctx context.Context) (*ledger.RunLock, error) {
 }
 
 // resume takes the run lock and opens the migration, which must be planned.
-func (p *Producer) resume(ctx context.Context) (*Run, error) {
+func (p *Producer) resume(ctx context.Context, open func(context.Context) (*Run, error)) (*Run, error) {
 	lock, err := p.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r, err := p.open(ctx)
+	r, err := open(ctx)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close(context.WithoutCancel(ctx)))
 	}
@@ -67,9 +67,9 @@ func (p *Producer) upgrade(ctx context.Context) error {
 	})
 }
 
-// open loads a migration that is planned; where there is none, notPlanned knows the error. It refuses a mapping, a legacy
-// database or a target other than those the plan was made with. The run it returns has no lock.
-func (p *Producer) open(ctx context.Context) (*Run, error) {
+// stored loads a migration that is planned as the ledger has it, whatever the mapping and the databases are by now; where there is
+// none, notPlanned knows the error. The run it returns has neither a lock nor a compiled mapping.
+func (p *Producer) stored(ctx context.Context) (*Run, error) {
 	if err := p.upgrade(ctx); err != nil {
 		return nil, err
 	}
@@ -82,6 +82,17 @@ func (p *Producer) open(ctx context.Context) (*Run, error) {
 	if err := json.Unmarshal(m.Plan, &r.planned); err != nil {
 		return nil, fmt.Errorf("read the plan of migration %s in the ledger: %w", m.Name, err)
 	}
+	return r, nil
+}
+
+// open loads a migration that is planned; where there is none, notPlanned knows the error. It refuses a mapping, a legacy
+// database or a target other than those the plan was made with. The run it returns has no lock.
+func (p *Producer) open(ctx context.Context) (*Run, error) {
+	r, err := p.stored(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := r.m
 	if err := p.sameDatabases(ctx, m); err != nil {
 		return nil, err
 	}
@@ -120,14 +131,20 @@ func (p *Producer) identities(ctx context.Context) (from, to string, err error) 
 	if from, err = p.Legacy.Identity(ctx); err != nil {
 		return "", "", err
 	}
+	to, err = p.targetIdentity(ctx)
+	return from, to, err
+}
+
+// targetIdentity refuses another target than target.database says.
+func (p *Producer) targetIdentity(ctx context.Context) (string, error) {
 	id, err := target.Identify(ctx, p.Pool)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	if want := p.File.Target.Database.Text; want != "" && want != id.Database {
-		return "", "", refuse("TARGET_DSN leads to database %s, and target.database says %s", id.Database, want)
+		return "", refuse("TARGET_DSN leads to database %s, and target.database says %s", id.Database, want)
 	}
-	return from, fmt.Sprintf("%d/%d", id.System, id.OID), nil
+	return fmt.Sprintf("%d/%d", id.System, id.OID), nil
 }
 
 // sameMapping refuses a mapping that means something else than the one that the plan was made from.

@@ -6,13 +6,18 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rehome/pkg/plan"
 	"rehome/pkg/target"
 )
 
 // Reset takes out of the target what the manifests say we wrote, and then the migration out of the ledger, all in one transaction. What
-// others have written since stays, unless it refers to what goes: then the constraint that says so ends the reset, and nothing is changed.
+// others have written since stays, unless it refers to what goes: then the constraint that says so ends the reset, and nothing is
+// changed. It goes by the ledger alone, since it is the way out where the mapping or the legacy schema have changed.
 func (p *Producer) Reset(ctx context.Context) error {
-	r, err := p.resume(ctx)
+	if _, err := p.targetIdentity(ctx); err != nil {
+		return err
+	}
+	r, err := p.resume(ctx, p.stored)
 	if notPlanned(err) {
 		return refuse("migration %s is not in the ledger of this target: there is nothing to reset", p.name())
 	}
@@ -21,33 +26,38 @@ func (p *Producer) Reset(ctx context.Context) error {
 	}
 	defer r.Close()
 	return p.inTx(ctx, func(tx pgx.Tx) error {
-		parts, err := r.parts(ctx, tx, r.mapping)
+		standing, err := r.parts(ctx, tx, r.planned.Entries)
 		if err != nil {
 			return err
 		}
-		_, off, err := r.off(ctx)
+		standing, all, err := r.known(ctx, standing)
 		if err != nil {
 			return err
 		}
-		if err := target.Detach(ctx, tx, parts); err != nil {
+		if err := target.Detach(ctx, tx, standing); err != nil {
 			return err
 		}
-		for _, plan := range r.mapping.Plans {
-			for keys, err := range r.ledger.Written(ctx, r.m.Name, plan.Ordinal) {
-				if err != nil {
-					return err
-				}
-				err = target.Take(ctx, tx, plan.Into, columns(plan), keyColumns(plan), keys, func(_, _ []byte) error { return nil })
-				if err != nil {
-					return fmt.Errorf("take what was written out of %s: %w", plan.Into, err)
-				}
+		for i, e := range r.planned.Entries {
+			if err := r.undo(ctx, tx, i, e); err != nil {
+				return fmt.Errorf("take what was written out of %s: %w", e.Into, err)
 			}
 		}
-		for _, part := range append(off, parts...) {
-			if err := target.Attach(ctx, tx.Conn(), part); err != nil {
-				return fmt.Errorf("put %s of %s back: %w", part.Name, part.Table, err)
-			}
+		if err := target.AttachIn(ctx, tx, all); err != nil {
+			return err
 		}
 		return r.ledger.ResetIn(ctx, tx, r.m.Name)
 	})
+}
+
+// undo takes out what was written by the entry of that ordinal.
+func (r *Run) undo(ctx context.Context, tx pgx.Tx, ordinal int, e plan.Entry) error {
+	for keys, err := range r.ledger.Written(ctx, r.m.Name, ordinal) {
+		if err != nil {
+			return err
+		}
+		if err := target.Take(ctx, tx, e.Into, e.Key, e.Key, keys, func(_, _ []byte) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -37,24 +38,51 @@ func Detach(ctx context.Context, tx pgx.Tx, parts []Part) error {
 // part refuses is a Data failure, another object of the same name a Schema failure. The connection must not be in a transaction.
 // Foreign keys come last: they need the indexes that they refer to.
 func Attach(ctx context.Context, conn *pgx.Conn, p Part) error {
-	what := "put " + p.Name + " back on " + p.Table
-	definition, valid, err := present(ctx, conn, &p)
-	if err != nil {
-		return classify(err, what, p.Table)
-	}
-	if definition != "" && bare(definition) != bare(p.Definition) {
-		return shard.Failf(shard.Schema, "%s: it holds another one of that name; rename or drop that, then run finish", what)
-	}
-	if definition == "" {
-		if err := add(ctx, conn, &p); err != nil {
-			return classify(err, what, p.Table)
-		}
-	}
-	if p.Kind != ForeignKey || valid || !p.Whole || p.AtOnce {
-		return nil
+	var proved bool
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) { // so that a crash leaves all of it or nothing
+		proved, err = p.add(ctx, tx)
+		return err
+	})
+	if err != nil || proved {
+		return classify(err, p.what(), p.Table)
 	}
 	pausepoint.At("validating")
-	_, err = conn.Exec(ctx, `ALTER TABLE `+p.table()+` VALIDATE CONSTRAINT `+quote(p.Name))
+	return p.validate(ctx, conn)
+}
+
+// AttachIn is Attach of many parts, in any order, in the caller's transaction: with it all of them come back, or none. Nothing may
+// write to their tables before it ends.
+func AttachIn(ctx context.Context, tx pgx.Tx, parts []Part) error {
+	// A table with deferred work cannot be altered.
+	if _, err := tx.Exec(ctx, `SET CONSTRAINTS ALL IMMEDIATE`); err != nil {
+		return classify(err, "check the deferred constraints", "")
+	}
+	parts = slices.Clone(parts)
+	Order(parts)
+	for i := range parts {
+		p := &parts[i]
+		proved, err := p.add(ctx, tx)
+		if err == nil && !proved {
+			err = p.validate(ctx, tx)
+		}
+		if err != nil {
+			return classify(err, p.what(), p.Table)
+		}
+	}
+	return nil
+}
+
+// Order sorts parts into the order in which they can be put back: foreign keys last, since they lean on unique indexes.
+func Order(parts []Part) {
+	order := []PartKind{Unique, Index, ForeignKey}
+	slices.SortStableFunc(parts, func(a, b Part) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
+}
+
+func (p *Part) what() string { return "put " + p.Name + " back on " + p.Table }
+
+// validate proves a foreign key over all rows, by a statement of its own, which lets others write meanwhile.
+func (p *Part) validate(ctx context.Context, db DB) error {
+	_, err := db.Exec(ctx, `ALTER TABLE `+p.table()+` VALIDATE CONSTRAINT `+quote(p.Name))
 	return classify(err, "validate "+p.Name+" of "+p.Table, p.Table)
 }
 
@@ -63,7 +91,7 @@ const notValid = " NOT VALID"
 func bare(definition string) string { return strings.TrimSuffix(definition, notValid) }
 
 // present returns the definition of what stands in the part's place, empty for nothing.
-func present(ctx context.Context, conn *pgx.Conn, p *Part) (definition string, valid bool, err error) {
+func present(ctx context.Context, db DB, p *Part) (definition string, valid bool, err error) {
 	const foreign = `
 		SELECT pg_get_constraintdef(con.oid), con.convalidated FROM pg_constraint AS con
 		JOIN pg_class AS c ON c.oid = con.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -77,16 +105,30 @@ func present(ctx context.Context, conn *pgx.Conn, p *Part) (definition string, v
 	if p.Kind == ForeignKey {
 		query, owner = foreign, p.Table
 	}
-	err = conn.QueryRow(ctx, query, owner, p.Name).Scan(&definition, &valid)
+	err = db.QueryRow(ctx, query, owner, p.Name).Scan(&definition, &valid)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", false, nil
 	}
 	return definition, valid, err
 }
 
-// add makes the part in one transaction, so that a crash leaves all of it or nothing. A foreign key is proved by a statement of its
-// own, which lets others write meanwhile.
-func add(ctx context.Context, conn *pgx.Conn, p *Part) error {
+// add makes the part, unless it is there, and reports whether nothing is left to be proved.
+func (p *Part) add(ctx context.Context, tx pgx.Tx) (proved bool, err error) {
+	definition, valid, err := present(ctx, tx, p)
+	if err != nil {
+		return false, err
+	}
+	proved = p.Kind != ForeignKey || valid || !p.Whole || p.AtOnce
+	switch {
+	case definition == "":
+		return proved, p.create(ctx, tx)
+	case bare(definition) != bare(p.Definition):
+		return false, shard.Failf(shard.Schema, "%s: it holds another one of that name; rename or drop that, then run finish", p.what())
+	}
+	return proved, nil
+}
+
+func (p *Part) create(ctx context.Context, tx pgx.Tx) error {
 	statements := []string{}
 	switch p.Kind {
 	case ForeignKey:
@@ -104,17 +146,15 @@ func add(ctx context.Context, conn *pgx.Conn, p *Part) error {
 		}
 	}
 	statements = append(statements, p.After...)
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if err := roomy(ctx, tx, p.Tablespace); err != nil {
+	if err := roomy(ctx, tx, p.Tablespace); err != nil {
+		return err
+	}
+	for _, s := range statements {
+		if _, err := tx.Exec(ctx, s); err != nil {
 			return err
 		}
-		for _, s := range statements {
-			if _, err := tx.Exec(ctx, s); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // roomy gives index builds of this transaction memory and processes, at least what the server's settings give.
