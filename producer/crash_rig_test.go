@@ -68,14 +68,16 @@ type scene struct {
 	target  string
 	conn    *pgx.Conn
 	env     []string
-	workers []*programs.Process // that have to end well
+	names   map[*programs.Process]string // of the processes' sessions
+	workers []*programs.Process          // that have to end well
 }
 
 func (g *ground) scene(t *testing.T) *scene {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), crashLimit)
 	t.Cleanup(cancel)
-	s := &scene{T: t, ground: g, ctx: ctx, dir: programs.NewDir(t), nats: sandbox.NATS(t), target: sandbox.Postgres(t)}
+	s := &scene{T: t, ground: g, ctx: ctx, dir: programs.NewDir(t), nats: sandbox.NATS(t), target: sandbox.Postgres(t),
+		names: map[*programs.Process]string{}}
 	var err error
 	if s.conn, err = pgx.Connect(ctx, s.target); err != nil {
 		t.Fatal(err)
@@ -96,7 +98,9 @@ func (g *ground) scene(t *testing.T) *scene {
 
 func (s *scene) start(program, pauseAt string, args ...string) *programs.Process {
 	s.Helper()
-	return s.dir.Start(s.T, program, append(s.env[:len(s.env):len(s.env)], "REHOME_PAUSE_AT="+pauseAt), args...)
+	p := s.dir.Start(s.T, program, append(s.env[:len(s.env):len(s.env)], "REHOME_PAUSE_AT="+pauseAt), args...)
+	s.names[p] = "rehome/" + program
+	return p
 }
 
 // run starts producer run, worker a worker; each stops at the point unless that is empty.
@@ -120,20 +124,18 @@ func (s *scene) finish() *programs.Process {
 	return s.start(programs.Producer, "", "finish", "--format", "json")
 }
 
-// crash kills a process at its pause point, after a look at what it leaves, and waits until the target's server knows.
+// crash kills a process at its pause point, after a look at what it leaves, and waits until the target's server knows. No other of its
+// kind may run.
 func (s *scene) crash(p *programs.Process, look ...func()) {
 	s.Helper()
 	p.Paused(s.ctx)
 	for _, see := range look {
 		see()
 	}
-	sessions := s.sessions()
 	p.Kill()
-	s.until("the end of a killed process's sessions", func() bool { return s.sessions() < sessions || sessions == 0 })
-}
-
-func (s *scene) sessions() int64 {
-	return s.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'rehome/%'`)
+	s.until("the end of the killed process's sessions", func() bool {
+		return s.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, s.names[p]) == 0
+	})
 }
 
 // until waits for what no event tells.

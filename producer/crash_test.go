@@ -24,25 +24,29 @@ func TestCrash(t *testing.T) {
 	colliding := newGround(t, legacy, withCollisions(t, clean.mapping), 4)
 
 	for name, crash := range map[string]func(*scene){
-		"the producer dies when the plan is half written":                         planHalfWritten,
-		"the producer dies when the publishing is half done":                      publishingHalfDone,
-		"a worker dies that took a shard":                                         func(s *scene) { workerDies(s, "task_taken:2", 0) },
-		"a worker dies that claimed a shard":                                      func(s *scene) { workerDies(s, "claimed:2", 1) },
-		"a worker dies in the middle of COPY":                                     func(s *scene) { workerDies(s, "copying:8", 1) },
-		"a worker dies before it commits":                                         func(s *scene) { workerDies(s, "before_commit:3", 1) },
-		"a COMMIT is carried out and its answer lost":                             func(s *scene) { answerLost(s, unanswered) },
-		"a COMMIT is lost on its way":                                             func(s *scene) { answerLost(s, unheard) },
-		"a COMMIT is sent and the link cut behind it":                             func(s *scene) { answerLost(s, cutBehind) },
-		"a worker dies after it committed, before the receipt":                    func(s *scene) { receiptMissing(s, "committed:3", 0) },
-		"a worker dies after it published the receipt, before the ack":            func(s *scene) { receiptMissing(s, "receipt_published:3", 1) },
-		"the aggregator dies when it has counted a receipt":                       aggregatorDies,
-		"a worker freezes in the middle of COPY, and wakes when it is late":       workerFreezes,
-		"the producer dies when it has taken the constraints off":                 constraintsOff,
-		"the producer dies when the constraints are off, and finish is run":       constraintsOffThenFinish,
-		"the producer dies while it puts the constraints back":                    func(s *scene) { halfAttached(s, "attaching:7", s.again) },
-		"the producer dies while it puts the constraints back, and finish is run": func(s *scene) { halfAttached(s, "attaching:14", s.finish) },
-		"the producer dies when a constraint is back and not proved":              func(s *scene) { halfAttached(s, "validating:2", s.again) },
-		"the queue loses all it has":                                              queueLost,
+		"the producer dies when the plan is half written":                             planHalfWritten,
+		"the producer dies when the publishing is half done":                          publishingHalfDone,
+		"a worker dies that took a shard":                                             func(s *scene) { workerDies(s, "task_taken:2", 0) },
+		"a worker dies that claimed a shard":                                          func(s *scene) { workerDies(s, "claimed:2", 1) },
+		"a worker dies in the middle of COPY":                                         func(s *scene) { workerDies(s, "copying:8", 1) },
+		"a worker dies before it commits":                                             func(s *scene) { workerDies(s, "before_commit:3", 1) },
+		"a COMMIT is carried out and its answer lost":                                 func(s *scene) { answerLost(s, unanswered) },
+		"a COMMIT is lost on its way":                                                 func(s *scene) { answerLost(s, unheard) },
+		"a COMMIT is sent and the link cut behind it":                                 func(s *scene) { answerLost(s, cutBehind) },
+		"a worker dies after it committed, before the receipt":                        func(s *scene) { receiptMissing(s, "committed:3", 0) },
+		"a worker dies after it published the receipt, before the ack":                func(s *scene) { receiptMissing(s, "receipt_published:3", 1) },
+		"the aggregator dies when it has counted a receipt":                           aggregatorDies,
+		"a worker freezes in the middle of COPY, and wakes when it is late":           func(s *scene) { workerFreezes(s, "copying:8", 1, "shard failed") },
+		"a worker freezes behind its claim, and wakes when it is late":                func(s *scene) { workerFreezes(s, "claimed:2", 0, "shard let go") },
+		"the producer dies when it has taken the constraints off":                     func(s *scene) { producerDies(s, "detached", 0) },
+		"the producer dies when the plan is written":                                  func(s *scene) { producerDies(s, "planned", crashKeys) },
+		"the producer dies when all is settled":                                       func(s *scene) { producerDies(s, "settled", 0) },
+		"the producer dies when the constraints are back, and the end is not counted": func(s *scene) { producerDies(s, "attached", crashKeys) },
+		"the producer dies when the constraints are off, and finish is run":           constraintsOffThenFinish,
+		"the producer dies while it puts the constraints back":                        func(s *scene) { halfAttached(s, "attaching:7", s.again) },
+		"the producer dies while it puts the constraints back, and finish is run":     func(s *scene) { halfAttached(s, "attaching:14", s.finish) },
+		"the producer dies when a constraint is back and not proved":                  func(s *scene) { halfAttached(s, "validating:2", s.again) },
+		"the queue loses all it has":                                                  queueLost,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,6 +101,9 @@ func publishingHalfDone(s *scene) {
 	s.ends(s.run(""))
 }
 
+const copying = `
+	SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY "app".%' AND datname = current_database()`
+
 // workerDies has a worker die that works on a shard, and another one do it. Attempts are how many the dead one's shard has burnt.
 func workerDies(s *scene, point string, attempts int64) {
 	run := s.run("")
@@ -106,8 +113,7 @@ func workerDies(s *scene, point string, attempts int64) {
 		}
 		s.holds("shards that somebody holds", attempts, `SELECT count(*) FROM rehome.shard WHERE holder IS NOT NULL`)
 		if strings.HasPrefix(point, "copying") {
-			s.holds("sessions in a COPY", 1, `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY "app".%'
-				AND datname = current_database()`)
+			s.holds("sessions in a COPY", 1, copying)
 		}
 	})
 	s.worker("")
@@ -182,17 +188,18 @@ func aggregatorDies(s *scene) {
 	s.countsAll(second)
 }
 
-func workerFreezes(s *scene) {
+// workerFreezes has a worker stand still until another one has done its shard, and wake then in the middle of what it was doing. A session
+// that holds the shard is ended meanwhile; what the woken worker says of its shard is its last word on it.
+func workerFreezes(s *scene, point string, ended int64, last string) {
 	run := s.run("")
-	frozen := s.worker("copying:8")
+	frozen := s.worker(point)
 	frozen.Paused(s.ctx)
 	frozen.Stop()
-	frozen.Release() // when it wakes, it is in the middle of COPY and goes on
-	s.holds("sessions in a COPY", 1, `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY "app".%'
-		AND datname = current_database()`)
+	frozen.Release() // it goes on when it wakes
+	s.holds("sessions in a COPY", ended, copying)
 	s.worker("")
 	s.ends(run)
-	s.holds("sessions that were ended", 1, `SELECT count(*) FROM rehome.event WHERE what = 'reaped'`)
+	s.holds("sessions that were ended", ended, `SELECT count(*) FROM rehome.event WHERE what = 'reaped'`)
 	s.holds("the most attempts at a shard", 2, `SELECT max(attempt) FROM rehome.shard`)
 
 	frozen.Terminate()
@@ -200,19 +207,22 @@ func workerFreezes(s *scene) {
 	if exit := frozen.Wait(s.ctx); exit != 0 {
 		s.Errorf("the woken worker ends with %d", exit)
 	}
-	if !strings.Contains(frozen.Stderr(), "shard failed") {
-		s.Error("the woken worker did not go on with its shard")
+	if !strings.Contains(frozen.Stderr(), last) {
+		s.Errorf("the woken worker does not say %q of its shard", last)
 	}
 	s.same("after the frozen worker woke")
 }
 
+const crashKeys = 10 // foreign keys of the community's target
+
 const foreignKeys = `SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'app'::regnamespace`
 
-func constraintsOff(s *scene) {
-	s.crash(s.run("detached"))
-	s.holds("foreign keys that are on", 0, foreignKeys)
+// producerDies has the producer die at a point at which so many foreign keys are on, and start again.
+func producerDies(s *scene, point string, on int64) {
 	s.worker("")
-	s.ends(s.run(""))
+	s.crash(s.run(point))
+	s.holds("foreign keys that are on", on, foreignKeys)
+	s.ends(s.again())
 }
 
 func constraintsOffThenFinish(s *scene) {
