@@ -22,7 +22,11 @@ var version = "dev"
 
 func main() {
 	ctx, stop := settings.Context()
+	over := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(os.Stderr, "\nproducer: stopping, which takes a few seconds; a second signal ends it at once")
+	})
 	err := settings.Interrupted(ctx, run(ctx))
+	over()
 	stop()
 	complain(err)
 	os.Exit(settings.ExitCode(err))
@@ -82,7 +86,7 @@ func complain(err error) {
 	case err == nil || status != nil && status.Err == nil:
 	case len(faults) > 0: // as FILE:LINE:COLUMN: alone, for editors to jump to
 		fmt.Fprintln(os.Stderr, faults)
-		fmt.Fprintf(os.Stderr, "producer: the mapping is wrong in %d places; nothing was changed\n", len(faults))
+		fmt.Fprintf(os.Stderr, "producer: the mapping is wrong (faults: %d); nothing was changed\n", len(faults))
 		if others, _ := errors.AsType[settings.Faults](err); others != nil {
 			fmt.Fprintln(os.Stderr, "producer:", others)
 		}

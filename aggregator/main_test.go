@@ -1,0 +1,9 @@
+package main_test
+
+import (
+	"testing"
+
+	"rehome/pkg/sandbox"
+)
+
+func TestMain(m *testing.M) { sandbox.Main(m) }
