@@ -124,16 +124,7 @@ func (t *tally) addTable(table shard.Table) {
 		sum = &shard.Table{Entry: table.Entry}
 		t.tables[table.Entry] = sum
 	}
-	sum.Source += table.Source
-	sum.Read += table.Read
-	sum.Written += table.Written
-	sum.Gathered += table.Gathered
-	sum.SetAside += table.SetAside
-	sum.Waiting += table.Waiting
-	sum.LeftOut += table.LeftOut
-	sum.Changed += table.Changed
-	sum.Expected = sum.Expected.Add(table.Expected)
-	sum.Stored = sum.Stored.Add(table.Stored)
+	*sum = sum.Plus(table)
 }
 
 func (t *tally) into(f *Facts, samples map[string][]string) {

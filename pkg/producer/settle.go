@@ -216,6 +216,18 @@ func (r *Run) settleOrphans(ctx context.Context, part target.Part) (int, error) 
 	})
 }
 
+// sourceRows counts the rows of the row source that the given rows were made of: fewer than these where a join made several of one.
+func sourceRows(p *mapping.RowPlan, rows []ledger.Row) int64 {
+	if !p.Many {
+		return int64(len(rows))
+	}
+	sources := map[string]struct{}{}
+	for _, row := range rows {
+		sources[string(row.LegacyKey)] = struct{}{}
+	}
+	return int64(len(sources))
+}
+
 // takeOut deletes the rows, makes sure that they were as the manifest remembers them, and writes the settlement's signed receipt.
 func (r *Run) takeOut(ctx context.Context, tx pgx.Tx, s ledger.Settlement, rows []ledger.Row, count func(*shard.Table, int64)) error {
 	byEntry := make([][]ledger.Row, len(r.mapping.Plans))
@@ -227,8 +239,9 @@ func (r *Run) takeOut(ctx context.Context, tx pgx.Tx, s ledger.Settlement, rows 
 			continue
 		}
 		p := r.mapping.Plans[entry]
-		t := shard.Table{Entry: entry, Written: -int64(len(rows))}
-		count(&t, int64(len(rows)))
+		n := sourceRows(p, rows)
+		t := shard.Table{Entry: entry, Written: -n, Extra: n - int64(len(rows))}
+		count(&t, n)
 		digests := make(map[string]checksum.Sum, len(rows))
 		keys := make([][]byte, len(rows))
 		for i, row := range rows {

@@ -95,6 +95,7 @@ type Table struct {
 	Waiting     int64        `json:"waiting"`
 	LeftOut     int64        `json:"left_out"`
 	Changed     int64        `json:"changed_by_rule"`
+	Extra       int64        `json:"extra,omitempty"` // rows written beyond the first that a join with many made of one source row
 	Unexplained int64        `json:"unexplained"`
 	Expected    checksum.Sum `json:"expected_checksum"`
 	Stored      checksum.Sum `json:"stored_checksum"`

@@ -10,7 +10,7 @@ type Standing struct {
 func (r *Report) judgeStanding(standing []Standing, wrong func(string, ...any)) {
 	written := map[string]int64{}
 	for _, t := range r.Tables {
-		written[t.Into] += t.Written
+		written[t.Into] += t.Written + t.Extra
 	}
 	for _, s := range standing {
 		if n := written[s.Table]; n != s.Rows {

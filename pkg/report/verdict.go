@@ -99,7 +99,7 @@ func (f *Facts) table(i int, e Entry, consistency string) Table {
 	s := f.Sums[i]
 	t := Table{
 		Into: e.Into, From: e.From, Planned: e.Rows, Source: s.Source, Read: s.Read, Written: s.Written, Gathered: s.Gathered,
-		SetAside: s.SetAside, Waiting: s.Waiting, LeftOut: s.LeftOut, Changed: s.Changed, Unexplained: s.Unexplained(),
+		SetAside: s.SetAside, Waiting: s.Waiting, LeftOut: s.LeftOut, Changed: s.Changed, Extra: s.Extra, Unexplained: s.Unexplained(),
 		Expected: s.Expected, Stored: s.Stored,
 	}
 	if f.Closing != nil {
