@@ -147,10 +147,18 @@ func (s *session) runWithWorkers(ctx context.Context, r *producer.Run, from *set
 	defer stop()
 	group.Go(func() error { return w.Run(workers) })
 	var result *report.Report
-	group.Go(func() (err error) {
+	group.Go(func() error {
 		defer stop()
-		result, err = r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
+		got, err := r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
+		if err == nil {
+			result = got
+		}
 		return err
 	})
-	return result, group.Wait()
+	if err := group.Wait(); result == nil {
+		return nil, err
+	} else if err != nil { // of a worker, when all was done
+		t.Log.WarnContext(ctx, "a worker of this process failed when the run was over", "migration", s.File.Name.Text, "err", err)
+	}
+	return result, nil
 }

@@ -107,10 +107,12 @@ func (l *Ledger) SetClosing(ctx context.Context, name string, closing json.RawMe
 		UPDATE rehome.migration SET closing = $2, position_closed = $3, consistency = $4 WHERE name = $1`, closing, position, consistency)
 }
 
-// SetVerdict stores the verdict, and finishes the migration.
+// SetVerdict stores the verdict, and finishes the migration. It was finished when it first came to this verdict.
 func (l *Ledger) SetVerdict(ctx context.Context, name string, verdict json.RawMessage) error {
 	return l.update(ctx, name, "store the verdict", `
-		UPDATE rehome.migration SET verdict = $2, state = 'finished', finished_at = now() WHERE name = $1`, verdict)
+		UPDATE rehome.migration
+		   SET verdict = $2, state = 'finished', finished_at = CASE WHEN verdict = $2::jsonb AND finished_at IS NOT NULL THEN finished_at ELSE now() END
+		 WHERE name = $1`, verdict)
 }
 
 // Pause stops all new claims, whatever the queue does, until Resume; the reason is shown to the operator.

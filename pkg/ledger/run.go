@@ -9,9 +9,12 @@ import (
 	"rehome/pkg/shard"
 )
 
-// SetStateIn is SetState in the caller's transaction.
-func (l *Ledger) SetStateIn(ctx context.Context, tx pgx.Tx, name string, state State) error {
-	return update(ctx, tx, name, "set the state", `UPDATE rehome.migration SET state = $2 WHERE name = $1`, state)
+// LoadIn moves the migration to Loading in the caller's transaction. What an earlier end found out does not hold any more, and is forgotten.
+func (l *Ledger) LoadIn(ctx context.Context, tx pgx.Tx, name string) error {
+	return update(ctx, tx, name, "set the state", `
+		UPDATE rehome.migration
+		   SET state = 'loading', closing = '{}', position_closed = '', consistency = '', verdict = NULL, finished_at = NULL
+		 WHERE name = $1`)
 }
 
 // Collisions returns what shards met on keys that stayed on during the load, in the order of their target keys.

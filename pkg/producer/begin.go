@@ -41,7 +41,7 @@ func (p *Producer) Plan(ctx context.Context) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.vacant(ctx, c); err != nil {
+	if err := p.vacant(ctx, p.Pool, c); err != nil {
 		return nil, err
 	}
 	made, err := plan.Make(ctx, c, p.Legacy, shard.ID{Migration: p.name()})
@@ -94,7 +94,10 @@ func (p *Producer) begin(ctx context.Context) (*Run, error) {
 			return nil, err
 		}
 	}
-	return r, r.detach(ctx)
+	if err := r.detach(ctx); err != nil {
+		return nil, err
+	}
+	return r, r.survey(ctx)
 }
 
 // commitPlan plans the migration and commits the plan: from then on it is the plan.
@@ -110,7 +113,7 @@ func (p *Producer) commitPlan(ctx context.Context) error {
 	for _, w := range warnings {
 		p.Log.WarnContext(ctx, w.String(), "migration", p.name())
 	}
-	if err := p.vacant(ctx, c); err != nil {
+	if err := p.vacant(ctx, p.Pool, c); err != nil {
 		return err
 	}
 	position, err := p.Legacy.Position(ctx)
@@ -192,8 +195,8 @@ func (p *Producer) checksums(ctx context.Context, c *mapping.Compiled) ([]string
 }
 
 // vacant refuses tables that hold rows or are in use: their constraints could not come off.
-func (p *Producer) vacant(ctx context.Context, c *mapping.Compiled) error {
-	v, err := target.Vacant(ctx, p.Pool, fed(c))
+func (p *Producer) vacant(ctx context.Context, db target.DB, c *mapping.Compiled) error {
+	v, err := target.Vacant(ctx, db, fed(c))
 	if err != nil {
 		return err
 	}

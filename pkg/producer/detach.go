@@ -20,7 +20,10 @@ func (r *Run) detach(ctx context.Context) error {
 	if r.m.State != ledger.Planned {
 		return nil
 	}
-	return r.takeOff(ctx, func(pgx.Tx) error { return nil })
+	if err := r.vacant(ctx, r.Pool, r.mapping); err != nil { // which tells who is in the way, where the lock would only wait
+		return err
+	}
+	return r.takeOff(ctx, func(tx pgx.Tx) error { return r.vacant(ctx, tx, r.mapping) })
 }
 
 // reopen takes constraints and indexes off once more where an earlier run died after it had begun to put them back, and there are
@@ -47,6 +50,12 @@ func (r *Run) reopen(ctx context.Context) error {
 // takeOff takes off what stands, in the transaction that writes the definitions down, unless check refuses.
 func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 	err := r.inTx(ctx, func(tx pgx.Tx) error {
+		if err := target.Hold(ctx, tx, fed(r.mapping)); err != nil {
+			return err
+		}
+		if err := check(tx); err != nil { // now that nobody else can write there
+			return err
+		}
 		standing, err := r.parts(ctx, tx, r.planned.Entries)
 		if err != nil {
 			return err
@@ -70,15 +79,12 @@ func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 		if err := target.Detach(ctx, tx, standing); err != nil {
 			return err
 		}
-		if err := check(tx); err != nil { // now that nobody else can write there
-			return err
-		}
-		return r.ledger.SetStateIn(ctx, tx, r.m.Name, ledger.Loading)
+		return r.ledger.LoadIn(ctx, tx, r.m.Name)
 	})
 	if err != nil {
 		return fmt.Errorf("take the constraints off for the load: %w", err)
 	}
-	r.m.State = ledger.Loading
+	r.m.State, r.m.Closing = ledger.Loading, nil
 	pausepoint.At("detached")
 	return nil
 }
@@ -137,8 +143,8 @@ func (r *Run) oursAlone(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// off returns the parts that are not back yet, in the order in which they come back.
-func (r *Run) off(ctx context.Context) ([]ledger.Part, []target.Part, error) {
+// detached returns the parts that are not back yet, in the order in which they come back.
+func (r *Run) detached(ctx context.Context) ([]ledger.Part, []target.Part, error) {
 	rows, err := r.ledger.Parts(ctx, r.m.Name)
 	if err != nil {
 		return nil, nil, err

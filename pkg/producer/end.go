@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,7 +25,8 @@ func (r *Run) end(ctx context.Context) error {
 	if err := r.ledger.SetState(ctx, r.m.Name, ledger.Settling); err != nil {
 		return err
 	}
-	_, parts, err := r.off(ctx)
+	r.m.State = ledger.Settling
+	_, parts, err := r.detached(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,7 +50,7 @@ func (r *Run) end(ctx context.Context) error {
 
 // attach puts constraints and indexes back, those that others stand on first. One that rows violate is noted, and the others go on.
 func (r *Run) attach(ctx context.Context) error {
-	known, parts, err := r.off(ctx)
+	known, parts, err := r.detached(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (r *Run) close(ctx context.Context, sequences []target.SequenceState) error
 	for _, s := range sequences {
 		closing.Sequences = append(closing.Sequences, report.Sequence(s))
 	}
-	_, off, err := r.off(ctx)
+	_, off, err := r.detached(ctx)
 	if err != nil {
 		return err
 	}
@@ -112,12 +114,32 @@ func (r *Run) close(ctx context.Context, sequences []target.SequenceState) error
 	if closing.Consistency, err = r.consistency(ctx, position.Text); err != nil {
 		return err
 	}
-	closing.Finished = time.Now().UTC()
-	body, err := json.Marshal(closing)
+	body, err := r.dated(closing)
 	if err != nil {
 		return fmt.Errorf("encode the closing counts: %w", err)
 	}
 	return r.ledger.SetClosing(ctx, r.m.Name, body, position.Text, closing.Consistency)
+}
+
+// dated encodes the closing counts with the time at which they were first found to be these.
+func (r *Run) dated(closing report.Closing) ([]byte, error) {
+	var last report.Closing
+	if len(r.m.Closing) > 0 {
+		if err := json.Unmarshal(r.m.Closing, &last); err != nil {
+			return nil, err
+		}
+	}
+	before, err := json.Marshal(last)
+	if err != nil {
+		return nil, err
+	}
+	closing.Finished = last.Finished
+	body, err := json.Marshal(closing)
+	if err != nil || bytes.Equal(body, before) {
+		return body, err
+	}
+	closing.Finished = time.Now().UTC()
+	return json.Marshal(closing)
 }
 
 // legacyTables sums up each legacy table that feeds the target: rows that no entry takes, and rows of a joined table that are not
@@ -214,17 +236,12 @@ func (p *Producer) Finish(ctx context.Context) (*report.Report, error) {
 	if r.m.State == ledger.Planned {
 		return nil, refuse("migration %s is planned, and no constraint was taken off yet: there is nothing to finish", p.name())
 	}
-	waves, err := r.ledger.Progress(ctx, r.m.Name)
-	if err != nil {
+	if err := r.survey(ctx); err != nil {
 		return nil, err
 	}
-	planned := 0
-	for _, w := range waves {
-		planned += w.Planned
-	}
-	if planned > 0 {
+	if r.left > 0 {
 		return nil, refuse("%d shards of migration %s are still to be done, and rows that have arrived refer to theirs: producer run goes on and "+
-			"puts the constraints back at its end, producer reset takes out what has arrived", planned, r.m.Name)
+			"puts the constraints back at its end, producer reset takes out what has arrived", r.left, r.m.Name)
 	}
 	if !r.Finished() {
 		if err := r.end(ctx); err != nil {

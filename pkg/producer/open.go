@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,6 +24,8 @@ type Run struct {
 	m       *ledger.Migration
 	planned plan.Record
 	mapping *mapping.Compiled
+	left    int // shards that were to be done when it was begun
+	off     int // parts that were off then
 }
 
 // Close gives the right to run back. It ends no work: whoever called Go has waited for it.
@@ -30,8 +33,20 @@ func (r *Run) Close() {
 	_ = r.lock.Close(context.Background()) // the lock ends with its connection anyway
 }
 
-// Finished reports whether the verdict stands and nothing is left to do.
-func (r *Run) Finished() bool { return r.m.State == ledger.Finished }
+// Finished reports whether the verdict stood when the run was begun, and nothing was left to do: no shard that was republished, and no
+// constraint or index that could not be put back.
+func (r *Run) Finished() bool { return r.m.State == ledger.Finished && r.left == 0 && r.off == 0 }
+
+// survey looks for what is left to do.
+func (r *Run) survey(ctx context.Context) error {
+	left, err := r.ledger.Next(ctx, r.m.Name, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	off, _, err := r.detached(ctx)
+	r.left, r.off = len(left), len(off)
+	return err
+}
 
 // lock takes the run lock. The error is a *Refusal where another run of the migration is alive.
 func (p *Producer) lock(ctx context.Context) (*ledger.RunLock, error) {

@@ -31,13 +31,16 @@ type Options struct {
 // Go publishes what is not done yet to the queue, waits for the workers wave by wave, ends the load and returns the verdict's report. The
 // error is a *Refusal where a guard refuses, and a *Stopped where the run ended as it was told to before its end.
 func (r *Run) Go(ctx context.Context, o Options) (*report.Report, error) {
-	if !r.Finished() {
+	if r.Finished() {
+		return r.Report(ctx)
+	}
+	if r.m.State != ledger.Finished || r.left > 0 {
 		if err := r.load(ctx, o); err != nil {
 			return nil, err
 		}
-		if err := r.end(ctx); err != nil {
-			return nil, err
-		}
+	}
+	if err := r.end(ctx); err != nil {
+		return nil, err
 	}
 	return r.Report(ctx)
 }

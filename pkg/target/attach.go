@@ -13,6 +13,21 @@ import (
 	"rehome/pkg/shard"
 )
 
+// Hold keeps all others from writing to the tables until the caller's transaction ends. It waits for those who do no longer than the
+// session's lock_timeout.
+func Hold(ctx context.Context, tx pgx.Tx, tables []string) error {
+	relations, err := resolve(ctx, tx, tables)
+	if err != nil {
+		return err
+	}
+	for _, r := range relations {
+		if _, err := tx.Exec(ctx, `LOCK TABLE `+r.quoted()+` IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+			return classify(err, "keep others from writing to "+r.full(), r.full())
+		}
+	}
+	return nil
+}
+
 // Detach takes the parts off in the caller's transaction, so that the ledger's record of them commits with it: foreign keys first,
 // since they lean on indexes. What else leans on a part makes it fail; nothing is ever dropped with it.
 func Detach(ctx context.Context, tx pgx.Tx, parts []Part) error {
