@@ -6,7 +6,7 @@ import (
 )
 
 // slotMemory is what a slot may need: its fixed buffers and the few copies of a wide row that are on their way at once.
-const slotMemory = 192 << 20
+const slotMemory = 160 << 20
 
 // boundMemory makes the collector run before what wide rows have left behind piles up. It bounds garbage alone: what is in use
 // is bounded by the buffers themselves. A GOMEMLIMIT of the operator's wins.
