@@ -180,6 +180,26 @@ func (l *Ledger) WriteSettle(ctx context.Context, tx pgx.Tx, name string, s Sett
 	return &r, event(ctx, tx, name, r.Ordinal, 0, 1, "applied", map[string]int{"undone": len(s.Undone)})
 }
 
+// A Waited counts rows of one entry that waited for one cause.
+type Waited struct {
+	Entry int
+	Cause string
+	Rows  int64 // of the row source
+}
+
+// EndWaiting forgets the waiting rows of the users with the given canonical keys, who are quarantined in the same transaction, and
+// returns how many they were.
+func (l *Ledger) EndWaiting(ctx context.Context, tx pgx.Tx, name string, users [][]byte) ([]Waited, error) {
+	what := fmt.Sprintf("end the waiting for %d users of migration %s", len(users), name)
+	rows, err := tx.Query(ctx, `
+		WITH ended AS (DELETE FROM rehome.waiting WHERE migration = $1 AND user_key = ANY ($2) RETURNING entry, cause, legacy_key)
+		SELECT entry, cause, count(DISTINCT legacy_key) FROM ended GROUP BY entry, cause ORDER BY entry, cause`, name, users)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return collect(rows, what, func(w *Waited) []any { return []any{&w.Entry, &w.Cause, &w.Rows} })
+}
+
 func insertSettle(ctx context.Context, tx pgx.Tx, name string, wave int, r *shard.Receipt) error {
 	ordinal, err := takeOrdinals(ctx, tx, name, 1)
 	if err != nil {

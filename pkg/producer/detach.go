@@ -128,7 +128,7 @@ func (r *Run) oursAlone(ctx context.Context, tx pgx.Tx) error {
 	}
 	written := map[string]int64{}
 	for _, t := range facts.Tables {
-		written[r.mapping.Plans[t.Entry].Into] += t.Written
+		written[r.mapping.Plans[t.Entry].Into] += t.Written + t.Extra
 	}
 	for _, table := range fed(r.mapping) {
 		rows, err := target.CountKeys(ctx, tx, table)

@@ -149,10 +149,9 @@ func (l *looker) look(ctx context.Context, wave int) (bool, error) {
 		}
 		tried, quarantined = tried+w.Migrated+w.Quarantined, quarantined+w.Quarantined
 	}
-	limit := l.File.Stop.Quarantined
-	if tried >= triedAtLeast && float64(quarantined)*100 > limit*float64(tried) {
+	if l.tooMany(tried, quarantined) {
 		return false, &Stopped{fmt.Sprintf("%d of %d users tried are quarantined, more than the %g%% that stop.quarantined allows: look at the causes in "+
-			"the report, mend the mapping or raise the limit, and start again", quarantined, tried, limit)}
+			"the report, mend the mapping or raise the limit, and start again", quarantined, tried, l.File.Stop.Quarantined)}
 	}
 	return planned == 0, nil
 }

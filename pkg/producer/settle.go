@@ -3,7 +3,6 @@ package producer
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -19,30 +18,29 @@ import (
 // settle takes out of the target what its constraints would refuse: first every user of a unique collision, whoever came first, then,
 // until none is left, the rows whose needed row is not there. What is left satisfies all that was taken off.
 func (r *Run) settle(ctx context.Context, parts []target.Part) error {
-	for _, part := range parts {
-		if part.Kind == target.Unique {
-			if err := r.settleUnique(ctx, part); err != nil {
-				return fmt.Errorf("settle %s of %s: %w", part.Name, part.Table, err)
-			}
-		}
+	if err := r.settleClashes(ctx, parts); err != nil {
+		return err
 	}
-	if err := r.settleCollisions(ctx); err != nil {
-		return fmt.Errorf("settle collisions with keys that stayed on: %w", err)
-	}
-	for again := true; again; {
-		again = false
+	var lost map[string]bool // tables that lost rows in the last round; nil before the first
+	for {
+		losing := map[string]bool{}
 		for _, part := range parts {
-			if part.Kind != target.ForeignKey {
+			if part.Kind != target.ForeignKey || lost != nil && !lost[part.References] {
 				continue
 			}
 			n, err := r.settleOrphans(ctx, part)
 			if err != nil {
 				return fmt.Errorf("settle %s of %s: %w", part.Name, part.Table, err)
 			}
-			again = again || n > 0
+			if n > 0 {
+				losing[part.Table] = true
+			}
 		}
+		if len(losing) == 0 {
+			return nil
+		}
+		lost = losing
 	}
-	return nil
 }
 
 // plans returns the entries that feed the table. They share its read-back key.
@@ -87,103 +85,6 @@ func (r *Run) find(ctx context.Context, tx pgx.Tx, table string, keys [][]byte) 
 			"has written to the table during the load; take these rows out and start again", len(keys), table, len(rows))}
 	}
 	return rows, nil
-}
-
-// settleUnique quarantines the users of all groups of rows that collide.
-func (r *Run) settleUnique(ctx context.Context, part target.Part) error {
-	var groups [][][]byte
-	for group, err := range target.Duplicates(ctx, r.Pool, part, keyColumns(r.plans(part.Table)[0])) {
-		if err != nil {
-			return err
-		}
-		groups = append(groups, group)
-	}
-	return r.quarantine(ctx, part.Table, groups, "unique:"+part.Table+"."+part.Name)
-}
-
-// settleCollisions quarantines the users who were in the target first when a shard met them on a key that stayed on during the load.
-// Some of them may be out already: of another collision, or of an earlier start.
-func (r *Run) settleCollisions(ctx context.Context) error {
-	collisions, err := r.ledger.Collisions(ctx, r.m.Name)
-	if err != nil {
-		return err
-	}
-	for _, c := range collisions {
-		plan := r.mapping.Plans[c.Entry]
-		var standing [][]byte
-		err := r.conn(ctx, func(conn *pgx.Conn) (err error) {
-			standing, err = target.NewTx(conn).Existing(ctx, plan, [][]byte{c.TargetKey})
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if len(standing) == 0 {
-			continue
-		}
-		if err := r.quarantine(ctx, plan.Into, [][][]byte{standing}, c.Cause); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// quarantine takes all rows of the users who own the rows of the given groups out of the target, and the rows of no user themselves.
-// The rows of one group collide.
-func (r *Run) quarantine(ctx context.Context, table string, groups [][][]byte, cause string) error {
-	if len(groups) == 0 {
-		return nil
-	}
-	return r.inTx(ctx, func(tx pgx.Tx) error {
-		offending, err := r.find(ctx, tx, table, slices.Concat(groups...))
-		if err != nil {
-			return err
-		}
-		s := ledger.Settlement{Quarantined: map[string]string{}, Refusals: refusals(offending, groups, cause)}
-		var users [][]byte
-		var out []ledger.Row
-		for _, row := range offending {
-			if row.User == nil {
-				out = append(out, row)
-			} else if _, known := s.Quarantined[string(row.User)]; !known {
-				s.Quarantined[string(row.User)] = cause
-				users = append(users, row.User)
-			}
-		}
-		theirs, err := r.ledger.RowsOf(ctx, tx, r.m.Name, users)
-		if err != nil {
-			return err
-		}
-		n := int64(len(users))
-		s.Receipt.Users = shard.Users{Migrated: -n, Quarantined: n}
-		s.Receipt.Causes = []shard.Cause{{Cause: cause, Users: n, Rows: int64(len(offending))}}
-		return r.takeOut(ctx, tx, s, append(out, theirs...), func(t *shard.Table, rows int64) { t.SetAside += rows })
-	})
-}
-
-// maxOthers is how many of the other users of a collision are named with each of its rows.
-const maxOthers = 5
-
-// refusals names, for each of the rows that collide, some of the users whom it collides with.
-func refusals(rows []ledger.Row, groups [][][]byte, cause string) []ledger.Refused {
-	owners := make(map[string]ledger.Row, len(rows))
-	for _, row := range rows {
-		owners[string(row.TargetKey)] = row
-	}
-	var out []ledger.Refused
-	for _, group := range groups {
-		for i, key := range group {
-			row := owners[string(key)]
-			refused := ledger.Refused{User: row.User, Refusal: shard.Refusal{Entry: row.Entry, LegacyKey: row.LegacyKey, Cause: cause}}
-			for j, other := range group {
-				if user := owners[string(other)].User; j != i && user != nil && len(refused.Others) < maxOthers {
-					refused.Others = append(refused.Others, user)
-				}
-			}
-			out = append(out, refused)
-		}
-	}
-	return out
 }
 
 // settleOrphans lets the rows wait that refer to a row which is not there. It returns how many it took out.
