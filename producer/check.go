@@ -24,6 +24,13 @@ func checkCommand(t *telemetry.Telemetry) *cobra.Command {
 				return err
 			}
 			defer session.close()
+			risks, err := session.Warnings(c.Context())
+			if err != nil {
+				return err
+			}
+			for _, risk := range risks {
+				fmt.Fprintln(c.ErrOrStderr(), "warning:", risk)
+			}
 			compiled, warnings, err := session.Check(c.Context())
 			for _, w := range warnings {
 				fmt.Fprintln(c.ErrOrStderr(), "warning:", w)

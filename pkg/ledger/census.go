@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rehome/pkg/keyspace"
 	"rehome/pkg/shard"
 )
 
@@ -30,6 +31,32 @@ func (l *Ledger) Cells(ctx context.Context, name string) iter.Seq2[Cell, error] 
 			yield(Cell{}, fmt.Errorf("read the grid of migration %s: %w", name, err))
 		}
 	}
+}
+
+// A Stretch is a cell without its users' hashes.
+type Stretch struct {
+	keyspace.Range
+	Users int // planned
+}
+
+// Grid returns the ranges of the migration's cells in key order.
+func (l *Ledger) Grid(ctx context.Context, name string) ([]Stretch, error) {
+	rows, err := l.pool.Query(ctx, `SELECT after_key, through_key, users FROM rehome.cell WHERE migration = $1 ORDER BY ordinal`, name)
+	what := "read the grid of migration " + name
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	grid, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Stretch, err error) {
+		var after, through []byte
+		if err = row.Scan(&after, &through, &s.Users); err == nil {
+			s.Range, err = unmarshalRange(after, through)
+		}
+		return s, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return grid, nil
 }
 
 func scanCell(row pgx.CollectableRow) (c Cell, err error) {

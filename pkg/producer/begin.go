@@ -88,6 +88,13 @@ func (p *Producer) begin(ctx context.Context) (*Run, error) {
 		return nil, err
 	}
 	pausepoint.At("planned")
+	risks, err := r.Warnings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, risk := range risks {
+		r.Log.WarnContext(ctx, risk, "migration", r.m.Name)
+	}
 	if r.m.Paused != nil { // what it was paused for is over, or open would have said so
 		r.Log.InfoContext(ctx, "the migration was paused and goes on", "migration", r.m.Name, "paused", *r.m.Paused)
 		if err := r.ledger.Resume(ctx, r.m.Name); err != nil {

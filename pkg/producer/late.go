@@ -6,7 +6,6 @@ import (
 
 	"rehome/pkg/checksum"
 	"rehome/pkg/keyspace"
-	"rehome/pkg/ledger"
 	"rehome/pkg/plan"
 	"rehome/pkg/shard"
 )
@@ -46,17 +45,14 @@ const spanUsers = 20_000
 
 // spans passes runs of neighbouring cells to do.
 func (r *Run) spans(ctx context.Context, do func(first, limit int, whole keyspace.Range) error) error {
-	var cells []ledger.Cell
-	for cell, err := range r.ledger.Cells(ctx, r.m.Name) {
-		if err != nil {
-			return err
-		}
-		cells = append(cells, ledger.Cell{Range: cell.Range, Hashes: cell.Hashes})
+	cells, err := r.ledger.Grid(ctx, r.m.Name)
+	if err != nil {
+		return err
 	}
 	for first := 0; first < len(cells); {
 		limit, users := first, 0
-		for limit < len(cells) && (limit == first || users+len(cells[limit].Hashes) <= spanUsers) {
-			users += len(cells[limit].Hashes)
+		for limit < len(cells) && (limit == first || users+cells[limit].Users <= spanUsers) {
+			users += cells[limit].Users
 			limit++
 		}
 		if err := do(first, limit, keyspace.Range{After: cells[first].After, Through: cells[limit-1].Through}); err != nil {

@@ -58,6 +58,11 @@ func (p *Producer) Check(ctx context.Context) (c *mapping.Compiled, warnings map
 	return c, warnings, err
 }
 
+// Warnings returns what about the target's server can lose rows that were committed and verified, for a person.
+func (p *Producer) Warnings(ctx context.Context) ([]string, error) {
+	return target.Warnings(ctx, p.Pool)
+}
+
 func (p *Producer) compile(ctx context.Context) (*mapping.Compiled, *mapping.TargetCatalog, mapping.Faults, error) {
 	from, err := p.Legacy.Catalog(ctx)
 	if err != nil {

@@ -15,7 +15,10 @@ import (
 
 // Timing of a run.
 const (
-	lookEvery    = 250 * time.Millisecond // at the ledger, for progress
+	lookOften    = 250 * time.Millisecond // at the ledger, for progress, while the end of a wave is near
+	lookEvery    = time.Second            // else
+	nearEnd      = 100                    // shards or fewer to be done
+	fewReceipts  = 1000                   // that are read again for the asking
 	sweepEvery   = 5 * time.Second        // over ledger and streams, and for frozen holders
 	lateRounds   = 10                     // of looking for users who have appeared meanwhile
 	idleAfter    = 20 * time.Second       // without any worker, before it is said
@@ -93,9 +96,11 @@ func (r *Run) load(ctx context.Context, o Options) error {
 // A looker watches the shards of a run while workers move them.
 type looker struct {
 	*Run
-	progress func(report.Progress)
-	swept    time.Time
-	worked   time.Time // when a worker was last known to be alive
+	progress  func(report.Progress)
+	swept     time.Time
+	worked    time.Time // when a worker was last known to be alive
+	since     uint64    // transaction behind which no receipt has been looked at yet
+	receipted int       // receipts that the stream held then
 }
 
 // wait publishes the planned shards up to the wave and returns when none is left.
@@ -104,8 +109,6 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 		l.worked = time.Now()
 	}
 	l.swept = time.Time{}
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
 	for {
 		if time.Since(l.swept) >= sweepEvery {
 			if err := l.lock.Check(ctx); err != nil {
@@ -114,46 +117,49 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 			l.sweep(ctx, wave)
 			l.swept = time.Now()
 		}
-		done, err := l.look(ctx, wave)
-		if err != nil || done {
+		left, err := l.look(ctx, wave)
+		if err != nil || left == 0 {
 			return err
+		}
+		next := lookEvery
+		if left <= nearEnd {
+			next = lookOften
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the shards of migration %s: %w", l.m.Name, context.Cause(ctx))
-		case <-ticker.C:
+		case <-time.After(next):
 		}
 	}
 }
 
-// look tells whether the shards up to the wave have ended, and whether the run has to.
-func (l *looker) look(ctx context.Context, wave int) (bool, error) {
+// look tells how many shards up to the wave are left, and whether the run has to end.
+func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
 	switch reason, err := l.ledger.Paused(ctx, l.m.Name); {
 	case err != nil:
-		return false, err
+		return 0, err
 	case reason != "":
-		return false, &Stopped{fmt.Sprintf("migration %s is paused: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
+		return 0, &Stopped{fmt.Sprintf("migration %s is paused: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
 	}
 	waves, err := l.ledger.Progress(ctx, l.m.Name)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if l.progress != nil {
 		l.progress(aggregator.Progress(l.m, waves))
 	}
-	planned := 0
 	var tried, quarantined int64
 	for _, w := range waves {
 		if w.Wave <= wave {
-			planned += w.Planned
+			left += w.Planned
 		}
 		tried, quarantined = tried+w.Migrated+w.Quarantined, quarantined+w.Quarantined
 	}
 	if l.tooMany(tried, quarantined) {
-		return false, &Stopped{fmt.Sprintf("%d of %d users tried are quarantined, more than the %g%% that stop.quarantined allows: look at the causes in "+
+		return 0, &Stopped{fmt.Sprintf("%d of %d users tried are quarantined, more than the %g%% that stop.quarantined allows: look at the causes in "+
 			"the report, mend the mapping or raise the limit, and start again", quarantined, tried, l.File.Stop.Quarantined)}
 	}
-	return planned == 0, nil
+	return left, nil
 }
 
 // sweep repairs what the queue has lost: it publishes planned shards that no stream holds, mirrors receipts and dead letters, and
@@ -220,12 +226,24 @@ func (l *looker) mirror(ctx context.Context) error {
 			}
 		}
 	}
-	receipts, _, err := l.ledger.Receipts(ctx, l.m.Name, 0)
+	return l.mirrorReceipts(ctx)
+}
+
+// mirrorReceipts looks at what has come since the last time, and at everything where the stream holds less than it did: then it was
+// made anew. While there are few receipts, a new stream could hold as many by now.
+func (l *looker) mirrorReceipts(ctx context.Context) error {
+	receipts, since, err := l.ledger.Receipts(ctx, l.m.Name, l.since)
 	if err != nil {
 		return err
 	}
-	if known, err = l.Queue.Receipted(ctx, l.m.Name, l.m.Run); err != nil {
+	known, err := l.Queue.Receipted(ctx, l.m.Name, l.m.Run)
+	if err != nil {
 		return err
+	}
+	if l.since > 0 && (len(known) < l.receipted || l.receipted < fewReceipts) {
+		if receipts, since, err = l.ledger.Receipts(ctx, l.m.Name, 0); err != nil {
+			return err
+		}
 	}
 	for _, receipt := range receipts {
 		if _, there := known[receipt.Ordinal]; !there {
@@ -234,6 +252,7 @@ func (l *looker) mirror(ctx context.Context) error {
 			}
 		}
 	}
+	l.since, l.receipted = since, len(known)
 	return nil
 }
 

@@ -35,14 +35,6 @@ func SQLState(err error) string {
 	return ""
 }
 
-// CommitError marks an error of COMMIT: whatever it says, only the ledger knows whether the transaction is in.
-func CommitError(err error) error {
-	if err == nil {
-		return nil
-	}
-	return shard.Fail(shard.Unknown, "", redact(err, "commit the shard's transaction"))
-}
-
 // classify marks what the server has answered while what was attempted on the table, schema.table or empty for none. An error that
 // is nil or classified already stays as it is.
 func classify(err error, what, table string) error {

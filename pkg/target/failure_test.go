@@ -130,14 +130,4 @@ func TestClassify(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("any error of COMMIT is unknown", func(t *testing.T) {
-		for _, err := range []error{errors.New("eof"), &pgconn.PgError{Code: "40001"}, &pgconn.PgError{Code: "23505"}} {
-			if kind, _ := shard.KindOf(CommitError(err)); kind != shard.Unknown {
-				t.Errorf("%v is %v", err, kind)
-			}
-		}
-		if CommitError(nil) != nil {
-			t.Error("no error became one")
-		}
-	})
 }
