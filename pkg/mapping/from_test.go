@@ -142,3 +142,13 @@ func TestJoinedKey(t *testing.T) {
 		})
 	}
 }
+
+func TestTables(t *testing.T) {
+	got, err := Tables("users u LEFT JOIN (cities AS c JOIN `coun tries` ON c.country = 1) ON c.id = u.city, users v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"users", "cities", "coun tries", "users"}, got); diff != "" {
+		t.Errorf("the tables of a FROM (-want +got):\n%s", diff)
+	}
+}

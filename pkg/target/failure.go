@@ -24,17 +24,6 @@ func (r *refusal) Error() string {
 	return text
 }
 
-// SQLState returns the server's five-character code.
-func (r *refusal) SQLState() string { return r.code }
-
-// SQLState returns the SQLSTATE of an error of this package or of pgx, empty for one that is not the server's.
-func SQLState(err error) string {
-	if state := (interface{ SQLState() string })(nil); errors.As(err, &state) {
-		return state.SQLState()
-	}
-	return ""
-}
-
 // classify marks what the server has answered while what was attempted on the table, schema.table or empty for none. An error that
 // is nil or classified already stays as it is.
 func classify(err error, what, table string) error {

@@ -97,7 +97,7 @@ func TestCopyFailures(t *testing.T) {
 		other := session(t, config)
 		run(t, other, `BEGIN`, `LOCK TABLE app.users`)
 		err := tx.Copy(t.Context(), window(e, users(0, 1)...))
-		if kind, _ := shard.KindOf(err); kind != shard.Outage || SQLState(err) != "55P03" {
+		if kind, _ := shard.KindOf(err); kind != shard.Outage || !strings.Contains(err.Error(), "55P03") {
 			t.Errorf("got %v", err)
 		}
 	})
