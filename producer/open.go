@@ -14,6 +14,7 @@ import (
 	"rehome/pkg/legacy"
 	"rehome/pkg/mapping"
 	"rehome/pkg/producer"
+	"rehome/pkg/report"
 	"rehome/pkg/settings"
 	"rehome/pkg/target"
 	"rehome/pkg/telemetry"
@@ -101,6 +102,34 @@ func bind(c *cobra.Command, s *settings.Settings) *cobra.Command {
 	c.Args = cobra.NoArgs
 	s.Bind(c.Flags())
 	return c
+}
+
+// with reads the settings and the mapping, lets refuse, which may be nil, look at both, connects to both databases and runs do.
+func with(c *cobra.Command, s *settings.Settings, t *telemetry.Telemetry, refuse func(*mapping.File) error, do func(*session) error) error {
+	file, err := load(s)
+	if err != nil {
+		return err
+	}
+	if refuse != nil {
+		if err := refuse(file); err != nil {
+			return err
+		}
+	}
+	session, err := open(c.Context(), s, file, t)
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	return do(session)
+}
+
+// show prints the report and ends the command with its exit status.
+func show(c *cobra.Command, s *settings.Settings, r *report.Report) error {
+	err := r.Write(c.OutOrStdout(), s.Format)
+	if err != nil {
+		return err
+	}
+	return settings.WithExit(r.Exit(), nil)
 }
 
 // A session holds what a command works with; close ends it.

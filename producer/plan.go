@@ -21,29 +21,22 @@ func planCommand(t *telemetry.Telemetry) *cobra.Command {
 		Use:   "plan",
 		Short: "show waves, shards, their weights and what comes off for the load; write nothing",
 		RunE: func(c *cobra.Command, _ []string) error {
-			file, err := load(s)
-			if err != nil {
-				return err
-			}
-			session, err := open(c.Context(), s, file, t)
-			if err != nil {
-				return err
-			}
-			defer session.close()
-			draft, err := session.Plan(c.Context())
-			if err != nil {
-				return err
-			}
-			for _, w := range draft.Warnings {
-				fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
-			}
-			out := describe(draft)
-			if s.Output == "json" {
-				enc := json.NewEncoder(c.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(out)
-			}
-			return out.text(c.OutOrStdout())
+			return with(c, s, t, nil, func(session *session) error {
+				draft, err := session.Plan(c.Context())
+				if err != nil {
+					return err
+				}
+				for _, w := range draft.Warnings {
+					fmt.Fprintln(c.ErrOrStderr(), "warning:", w)
+				}
+				out := describe(draft)
+				if s.Output == "json" {
+					enc := json.NewEncoder(c.OutOrStdout())
+					enc.SetIndent("", "  ")
+					return enc.Encode(out)
+				}
+				return out.text(c.OutOrStdout())
+			})
 		},
 	}, s)
 }

@@ -32,23 +32,13 @@ func runCommand(t *telemetry.Telemetry) *cobra.Command {
 		Use:   "run",
 		Short: "plan once, publish what is not done yet, end the load, give the verdict",
 		RunE: func(c *cobra.Command, _ []string) error {
-			file, err := load(s)
-			if err != nil {
-				return err
-			}
-			if err := knownWave(file, s.Through); err != nil {
-				return err
-			}
-			session, err := open(c.Context(), s, file, t)
-			if err != nil {
-				return err
-			}
-			defer session.close()
-			result, err := session.run(c.Context(), s, t)
-			if err != nil {
-				return err
-			}
-			return show(c, s, result)
+			return with(c, s, t, func(file *mapping.File) error { return knownWave(file, s.Through) }, func(session *session) error {
+				result, err := session.run(c.Context(), s, t)
+				if err != nil {
+					return err
+				}
+				return show(c, s, result)
+			})
 		},
 	}, s)
 }
