@@ -83,8 +83,8 @@ var specs = []spec{
 		apply: yesNo(func(s *Settings) *bool { return &s.Yes })},
 	{field: OutputForm, placeholder: "FORM", usage: "text or json", standard: func() string { return "text" },
 		apply: oneOf(func(s *Settings) *string { return &s.Output }, "text", "json")},
-	{field: ReportFormat, placeholder: "FORM", usage: "text, json or html", standard: func() string { return "text" },
-		apply: oneOf(func(s *Settings) *string { return &s.Format }, "text", "json", "html")},
+	{field: ReportFormat, placeholder: "FORM", usage: "text or json", standard: func() string { return "text" },
+		apply: oneOf(func(s *Settings) *string { return &s.Format }, "text", "json")},
 	{field: ReportTo, placeholder: "FILE", usage: "write to this file, not to standard output",
 		apply: text(func(s *Settings) *string { return &s.To })},
 }

@@ -27,7 +27,7 @@ type Settings struct {
 	Again   bool   // redo everyone
 	Yes     bool   // go on without asking
 	Output  string // of a listing: "text" (default) or "json"
-	Format  string // of a report: "text" (default), "json" or "html"
+	Format  string // of a report: "text" (default) or "json"
 	To      string // path of the file that a report is written to; empty is standard output
 
 	// Warnings are what Load accepted and an operator should still know, one sentence each, free of secrets: a

@@ -127,11 +127,11 @@ func TestLoad(t *testing.T) {
 	t.Run("flags without a variable are read", func(t *testing.T) {
 		s := settings.New(settings.ThroughWave, settings.DoAgain, settings.SayYes, settings.ReportFormat, settings.ReportTo).
 			Require(settings.MappingFile)
-		if err := load(t, s, nil, "-f", "m.yaml", "--through", "casual", "--again", "--yes=false", "--format", "html", "--to", "r.html"); err != nil {
+		if err := load(t, s, nil, "-f", "m.yaml", "--through", "casual", "--again", "--yes=false", "--format", "json", "--to", "r.html"); err != nil {
 			t.Fatal(err)
 		}
 		got := []any{s.File, s.Through, s.Again, s.Yes, s.Format, s.To}
-		if diff := cmp.Diff([]any{"m.yaml", "casual", true, false, "html", "r.html"}, got); diff != "" {
+		if diff := cmp.Diff([]any{"m.yaml", "casual", true, false, "json", "r.html"}, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
