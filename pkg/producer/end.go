@@ -26,6 +26,7 @@ func (r *Run) end(ctx context.Context) error {
 		return err
 	}
 	r.m.State = ledger.Settling
+	r.step("looking for collisions and for rows that have to wait")
 	_, parts, err := r.detached(ctx)
 	if err != nil {
 		return err
@@ -38,6 +39,7 @@ func (r *Run) end(ctx context.Context) error {
 		return err
 	}
 	pausepoint.At("attached")
+	r.step("sequences and statistics")
 	sequences, err := target.Sequences(ctx, r.Pool, fed(r.mapping))
 	if err != nil {
 		return err
@@ -45,6 +47,7 @@ func (r *Run) end(ctx context.Context) error {
 	if err := target.Analyze(ctx, r.Pool, fed(r.mapping)); err != nil {
 		return err
 	}
+	r.step("closing counts")
 	return r.close(ctx, sequences)
 }
 
@@ -55,6 +58,7 @@ func (r *Run) attach(ctx context.Context) error {
 		return err
 	}
 	for i, part := range parts {
+		r.step("putting back %d of %d: %s of %s", i+1, len(parts), part.Name, part.Table)
 		state := ledger.Valid
 		err := r.conn(ctx, func(conn *pgx.Conn) error { return target.Attach(ctx, conn, part) })
 		if kind, _ := shard.KindOf(err); err != nil && kind == shard.Data {

@@ -12,6 +12,7 @@ import (
 	"rehome/pkg/ledger"
 	"rehome/pkg/mapping"
 	"rehome/pkg/plan"
+	"rehome/pkg/report"
 	"rehome/pkg/target"
 	"rehome/pkg/worker"
 )
@@ -26,6 +27,9 @@ type Run struct {
 	mapping *mapping.Compiled
 	left    int // shards that were to be done when it was begun
 	off     int // parts that were off then
+
+	watcher func(report.Progress) // may be nil
+	shown   report.Progress       // what the watcher was told last
 }
 
 // Close gives the right to run back. It ends no work: whoever called Go has waited for it.

@@ -34,6 +34,7 @@ type Options struct {
 // Go publishes what is not done yet to the queue, waits for the workers wave by wave, ends the load and returns the verdict's report. The
 // error is a *Refusal where a guard refuses, and a *Stopped where the run ended as it was told to before its end.
 func (r *Run) Go(ctx context.Context, o Options) (*report.Report, error) {
+	r.watcher = o.Progress
 	if r.Finished() {
 		return r.Report(ctx)
 	}
@@ -46,6 +47,20 @@ func (r *Run) Go(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	return r.Report(ctx)
+}
+
+// show tells whoever watches how far the run has come.
+func (r *Run) show(p report.Progress) {
+	if r.shown = p; r.watcher != nil {
+		r.watcher(p)
+	}
+}
+
+// step tells whoever watches what the end of the load is at.
+func (r *Run) step(format string, args ...any) {
+	p := r.shown
+	p.Migration, p.State, p.Step = r.m.Name, string(r.m.State), fmt.Sprintf(format, args...)
+	r.show(p)
 }
 
 func (p *Producer) wave(name string) int {
@@ -69,7 +84,7 @@ func (r *Run) load(ctx context.Context, o Options) error {
 	if err := r.reopen(ctx); err != nil {
 		return err
 	}
-	l := &looker{Run: r, progress: o.Progress}
+	l := &looker{Run: r}
 	for wave := 0; wave <= last; wave++ {
 		if err := l.wait(ctx, wave); err != nil {
 			return err
@@ -96,7 +111,6 @@ func (r *Run) load(ctx context.Context, o Options) error {
 // A looker watches the shards of a run while workers move them.
 type looker struct {
 	*Run
-	progress  func(report.Progress)
 	swept     time.Time
 	worked    time.Time // when a worker was last known to be alive
 	since     uint64    // transaction behind which no receipt has been looked at yet
@@ -145,9 +159,7 @@ func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if l.progress != nil {
-		l.progress(aggregator.Progress(l.m, waves))
-	}
+	l.show(aggregator.Progress(l.m, waves))
 	var tried, quarantined int64
 	for _, w := range waves {
 		if w.Wave <= wave {

@@ -12,6 +12,7 @@ type Progress struct {
 	Migration   string    `json:"migration"`
 	State       string    `json:"state"`
 	Wave        string    `json:"wave,omitempty"`
+	Step        string    `json:"step,omitempty"` // what the end of the load is at
 	Users       Users     `json:"users"`
 	Rows        int64     `json:"rows"`         // written
 	Moved       int64     `json:"moved_rows"`   // planned weight of the shards that are done, in rows
@@ -51,6 +52,9 @@ func (m *Meter) Line(p Progress, now time.Time) string {
 	m.samples = append(m.samples, sample{now, p.Moved})
 	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= meterSpan {
 		m.samples = m.samples[1:]
+	}
+	if p.Step != "" {
+		return fmt.Sprintf("%s %s  %s", p.Migration, p.State, p.Step)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", p.Migration, p.State)

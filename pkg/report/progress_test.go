@@ -174,3 +174,12 @@ func TestTally(t *testing.T) {
 		}
 	})
 }
+
+func TestStep(t *testing.T) {
+	t.Run("the end of the load says what it is at in place of counts", func(t *testing.T) {
+		line := new(Meter).Line(Progress{Migration: "m", State: "settling", Step: "putting back 3 of 20: posts_fkey of app.posts"}, time.Now())
+		if want := "m settling  putting back 3 of 20: posts_fkey of app.posts"; line != want {
+			t.Errorf("got %q, want %q", line, want)
+		}
+	})
+}
