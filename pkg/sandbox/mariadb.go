@@ -91,7 +91,8 @@ func (m *MariaDBServer) installSystemTables(ctx context.Context, data string, ru
 		return err
 	}
 	var output bytes.Buffer
-	cmd := exec.Command(installer, "--no-defaults", "--datadir="+data, "--skip-test-db", "--skip-name-resolve",
+	// A server that starts removes the temporary tables that it finds in its tmpdir: of another one too, where they share it.
+	cmd := exec.Command(installer, "--no-defaults", "--datadir="+data, "--tmpdir="+data, "--skip-test-db", "--skip-name-resolve",
 		"--auth-root-authentication-method=normal")
 	cmd.SysProcAttr, cmd.Dir, cmd.Stdout, cmd.Stderr = runAs.attr(), data, &output, &output
 	if err := runCommand(ctx, cmd); err != nil {
