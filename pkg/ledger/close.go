@@ -45,7 +45,7 @@ func (b *Book) writeOutcome(ctx context.Context, o *shard.Outcome) error {
 	for i, unit := range o.Units {
 		keys[i] = unit.Canonical()
 	}
-	if b.claim.Shard.Kind.ByUser() {
+	if b.claim.Shard.Units().ByUser() {
 		if err := b.writeRoster(ctx, keys, o.Quarantined); err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (b *Book) writeCollisions(ctx context.Context, keys [][]byte, collisions []
 
 // user returns the key of the unit if units are users, else NULL.
 func (b *Book) user(keys [][]byte, unit int32) []byte {
-	if !b.claim.Shard.Kind.ByUser() {
+	if !b.claim.Shard.Units().ByUser() {
 		return nil
 	}
 	return keys[unit]

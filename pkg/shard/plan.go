@@ -16,6 +16,8 @@ const (
 	Unowned Kind = "unowned" // rows of one entry that belong to no known user; ranges over their row source's primary key
 	OwnKey  Kind = "own_key" // rows of one entry that is split by a key of its own; ranges over that key
 	Settle  Kind = "settle"  // what settling took out again after the load: signed sums, no range
+	Redo    Kind = "redo"    // units that are done again, by a List; its sums are signed
+	Audit   Kind = "audit"   // a range of a shard that is done, read again on both sides and compared; it moves nothing
 )
 
 // ByUser reports whether the shard's units are users; otherwise each of its units is a row, or the rows of one key.
@@ -25,14 +27,23 @@ func (k Kind) ByUser() bool { return k == OfUsers || k == Late }
 type Shard struct {
 	ID
 	Kind   Kind
-	Wave   int // position in the order of publishing: the mapping's waves from 0, then the rest
-	Entry  int // the mapping's entry for Unowned and OwnKey, else -1
+	Of     Kind // of Redo and Audit: the kind of their units, OfUsers, Late, Unowned or OwnKey; else empty
+	Wave   int  // position in the order of publishing: the mapping's waves from 0, then the rest
+	Entry  int  // the mapping's entry for units of Unowned and OwnKey, else -1
 	Range  keyspace.Range
 	Cells  [2]int // the grid's cells that the range lies in, first and limit; an index for "whom does the ledger hold"
 	Users  int64  // planned users
 	Weight int64  // planned rows in all
 	Parent int    // ordinal of the shard it was split from, -1 for none
 	State  State
+}
+
+// Units returns the kind of the shard's units.
+func (s *Shard) Units() Kind {
+	if s.Of != "" {
+		return s.Of
+	}
+	return s.Kind
 }
 
 // Task returns the message that wakes a worker for the shard.

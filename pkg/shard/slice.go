@@ -17,9 +17,19 @@ type Slice struct {
 
 // A Row is one row of an entry as the legacy database gives it.
 type Row struct {
-	Unit  []byte       // canonical text of the unit's key, see keyspace.Key.Canonical
-	Key   keyspace.Key // of the row source's primary key
-	Cells []value.Cell // the entry's Select, in order
+	Unit       []byte       // canonical text of the unit's key, see keyspace.Key.Canonical
+	Key        keyspace.Key // of the row source's primary key
+	Cells      []value.Cell // the entry's Select, in order, then a cell for each gathered column
+	Attributes Attributes
+}
+
+// Attributes are what became of the attribute rows of the user whom a row belongs to, where its entry gathers them.
+type Attributes struct {
+	Rows     int64        // all that there are
+	Gathered int64        // those that went into Cells
+	LeftOut  int64        // those whose names the mapping leaves
+	Cause    string       // why they cannot be gathered, KIND:TABLE.COLUMN; empty where they can
+	Key      keyspace.Key // of the attribute row that is why
 }
 
 // A Window is a bounded run of encoded rows of one entry, which is copied and read back as one.
@@ -36,5 +46,9 @@ type Outcome struct {
 	Refusals    []Refusal
 	Waits       []Wait
 	Collisions  []Collision
+	Conflicts   []Conflict
+	Sums        map[int32][]Table // as in Account.Sums, of units that have any
+	Guests      int               // so many of the last Units are users of whom only rows that waited came in
+	Released    []Waiter          // rows that wait no more: they arrived, or were read again and ended otherwise
 	Receipt     Receipt
 }

@@ -95,7 +95,7 @@ func (m *move) collide(ctx context.Context, unit int, cause string) error {
 
 // owner returns the key of the user that the row belongs to, nil where it has none.
 func (m *move) owner(row shard.Row) []byte {
-	if m.shard.Kind.ByUser() {
+	if m.shard.Units().ByUser() {
 		return row.Unit
 	}
 	return nil
@@ -145,7 +145,7 @@ func (m *move) causes() []shard.Cause {
 		return counts[cause]
 	}
 	for _, cause := range m.quarantined {
-		if m.shard.Kind.ByUser() {
+		if m.shard.Units().ByUser() {
 			at(cause).Users++
 		}
 	}

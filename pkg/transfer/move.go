@@ -79,7 +79,7 @@ func (m *Mover) Move(ctx context.Context, s *shard.Shard, attempt int, src Sourc
 
 // plans returns the entries whose rows the shard holds.
 func (m *Mover) plans(s *shard.Shard) []*mapping.RowPlan {
-	if !s.Kind.ByUser() {
+	if !s.Units().ByUser() {
 		return m.Mapping.Plans[s.Entry : s.Entry+1]
 	}
 	var plans []*mapping.RowPlan
@@ -125,14 +125,14 @@ type move struct {
 // readUnits reads whom the shard is about, and drops the users whom the ledger holds already.
 func (m *move) readUnits(ctx context.Context, where string) error {
 	m.base = shard.Slice{Kind: m.shard.Kind, Range: m.shard.Range, Where: where}
-	if !m.shard.Kind.ByUser() {
+	if !m.shard.Units().ByUser() {
 		m.base.Entry = m.plans[0]
 	}
 	units, err := m.src.Units(ctx, m.base)
 	if err != nil {
 		return err
 	}
-	if m.shard.Kind.ByUser() && len(units) > 0 {
+	if m.shard.Units().ByUser() && len(units) > 0 {
 		held, err := m.book.Held(ctx, m.shard, units)
 		if err != nil {
 			return err
@@ -186,7 +186,7 @@ func (m *move) outcome() shard.Outcome {
 			Tables: m.total.receipt(m.plans), Rules: m.total.ruleCounts(), Causes: m.causes(),
 		},
 	}
-	if m.shard.Kind.ByUser() {
+	if m.shard.Units().ByUser() {
 		n, bad := int64(len(m.units)), int64(len(m.quarantined))
 		o.Receipt.Users = shard.Users{Read: n, Migrated: n - bad, Quarantined: bad}
 	}
