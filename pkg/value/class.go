@@ -20,6 +20,7 @@ const (
 	clock           // TIME
 	document        // JSON
 	dated           // what the date step makes
+	moment          // what the unix step makes: a date and time in UTC
 )
 
 var classes = map[string]class{

@@ -49,8 +49,11 @@ func (c *compiler) encoder(k kind) stage {
 // missing reports that there is no free conversion, and what to write instead.
 func (c *compiler) missing(advice string) stage {
 	name := c.from.Name
-	if c.class == dated {
+	switch c.class {
+	case dated:
 		name = "a date step's result"
+	case moment:
+		name = "a unix step's result"
 	}
 	c.errorf("%s does not become %s by itself: %s", name, c.to.Name, advice)
 	return nil

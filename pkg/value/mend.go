@@ -11,7 +11,7 @@ type mender func(in []byte) (text []byte, hit Hit, fault Fault)
 // mender compiles bad_text and nul_byte, in this order.
 func (c *compiler) mender() mender {
 	switch c.class {
-	case character, bytesOf, document, dated:
+	case character, bytesOf, document, dated, moment:
 	default:
 		return func(in []byte) ([]byte, Hit, Fault) { return in, 0, "" }
 	}

@@ -47,7 +47,7 @@ func (k calendar) stage(encode func(dst []byte, t civil, hit Hit) ([]byte, bool,
 
 func (c *compiler) toDate() stage {
 	switch c.class {
-	case day, dated:
+	case day, dated, moment:
 	case local, instant:
 		return c.missing("write sql: DATE(COLUMN)")
 	case character, integer:
@@ -70,7 +70,7 @@ func (c *compiler) toTimestamp(k kind) stage {
 		if k == kindTimestamptz && c.rules.Zone != nil {
 			zone = c.rules.Zone
 		}
-	case c.class == instant && k == kindTimestamptz:
+	case c.class == moment, c.class == instant && k == kindTimestamptz:
 	case c.class == instant:
 		return c.missing("feed a timestamp with time zone, or write sql: CAST(COLUMN AS DATETIME) for the time in UTC")
 	case c.class == day:
