@@ -33,7 +33,7 @@ func (k *compiler) column(e *entry, c *Column, at int, types []value.LegacyType)
 	if slices.ContainsFunc(types, func(t value.LegacyType) bool { return t.Name == "" }) {
 		return // refused, and reported as that
 	}
-	fed := FedColumn{Name: c.Name, Type: target.Type, notNull: target.NotNull}
+	fed := FedColumn{Name: c.Name, Type: target.Type, Origin: originOf(c, at, types), notNull: target.NotNull}
 	ok := false
 	switch {
 	case c.SQL != nil:

@@ -73,7 +73,7 @@ func (k *compiler) uuid(e *entry, c *Column, fed *FedColumn, at int, types []val
 		}
 		r.kinds, r.of = append(r.kinds, kind), append(r.of, at+i)
 	}
-	fed.build = r.build
+	fed.build, fed.Origin.Kinds = r.build, r.kinds
 	if e.makes() == c {
 		return true
 	}
@@ -104,13 +104,14 @@ func (k *compiler) reference(e *entry, c *Column, fed *FedColumn, r *reference, 
 	fed.rules = []string{"missing"}
 	r.maker = makers[0].plan
 	if k.isOwner(e, c.UUID, makers) {
-		r.owner = true
+		r.owner, fed.Origin.Owner = true, true
 		return true
 	}
 	for _, ask := range k.found(makers, c.UUID.Of, nil) {
 		r.found = append(r.found, len(e.plan.Select))
 		e.plan.Select = append(e.plan.Select, ask)
 	}
+	fed.Origin.Found = r.found
 	return true
 }
 

@@ -53,8 +53,9 @@ func (p *RowPlan) OfUsers() bool { return p.User != "" }
 
 // A FedColumn is a column of the target that a mapping feeds.
 type FedColumn struct {
-	Name string
-	Type value.TargetType
+	Name   string
+	Type   value.TargetType
+	Origin Origin
 
 	notNull bool
 	rules   []string // names of the rules that may change it
