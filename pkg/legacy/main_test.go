@@ -23,7 +23,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, statements ...string) fixture {
 	t.Helper()
-	config := configOf(t, sandbox.MariaDB(t))
+	config := configOf(t, sandbox.Legacy(t))
 	f := fixture{config: config, admin: adminOf(t, config)}
 	f.exec(t, statements...)
 	db, err := Open(t.Context(), config)

@@ -3,22 +3,17 @@ package sandbox
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 )
 
 // MariaDBServer is a private MariaDB: loopback only, a random root password, binlog on in row format, an empty global
 // sql_mode (dirty data may be loaded), utf8mb4, packets up to 1 GiB, UTC. The caller closes it.
-type MariaDBServer struct {
-	server
-	password string
-}
+type MariaDBServer struct{ legacyServer }
 
 // StartMariaDB makes a new data directory and starts a server on it. ctx bounds the start alone. The error is a
 // *MissingError when the program is not installed.
@@ -35,16 +30,12 @@ func StartMariaDB(ctx context.Context, opts Options) (*MariaDBServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &MariaDBServer{password: rand.Text()}
-	m.server = server{
-		kind: "MariaDB", home: dir,
-		death: syscall.SIGKILL, fast: syscall.SIGTERM, abort: syscall.SIGKILL,
-		probe: m.ping, killed: func() {},
-	}
+	var m MariaDBServer
+	m.prepare("MariaDB", dir)
 	if err := m.create(ctx, program, runAs, opts); err != nil {
 		return nil, errors.Join(err, dir.remove())
 	}
-	return m, nil
+	return &m, nil
 }
 
 func (m *MariaDBServer) create(ctx context.Context, program string, runAs *account, opts Options) error {
@@ -130,29 +121,4 @@ func (m *MariaDBServer) args(data string, opts Options) []string {
 		args = append(args, "--innodb-flush-method=nosync")
 	}
 	return append(args, opts.MariaDBArgs...)
-}
-
-// DSN is the mysql:// URL, password included, of a database of this server; it need not exist.
-func (m *MariaDBServer) DSN(database string) string {
-	return serverURL("mysql", "root", m.password, m.port, database).String()
-}
-
-func (m *MariaDBServer) ping(ctx context.Context) error {
-	db, err := Open(m.DSN(""))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return db.PingContext(ctx)
-}
-
-// exec runs one statement on a connection of its own.
-func (m *MariaDBServer) exec(ctx context.Context, statement string) error {
-	db, err := Open(m.DSN(""))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.ExecContext(ctx, statement)
-	return err
 }

@@ -20,6 +20,7 @@ type pool struct {
 	databases int
 	dir       *home
 	mariadb   *MariaDBServer
+	mysql     *MySQLServer
 	postgres  *PostgresServer
 }
 
@@ -50,10 +51,25 @@ func Main(m *testing.M) {
 // drops it when t ends. A server that cannot be started fails t.
 func MariaDB(t testing.TB) string {
 	t.Helper()
-	server, n, err := shared.legacy(t.Context())
+	server, n, err := shared.maria(t.Context())
 	if err != nil {
 		t.Fatalf("start a MariaDB for this test: %v", err)
 	}
+	return legacyDatabase(t, &server.legacyServer, n)
+}
+
+// MySQL is MariaDB's counterpart on a MySQL server, for which REHOME_MYSQLD names the program.
+func MySQL(t testing.TB) string {
+	t.Helper()
+	server, n, err := shared.mySQL(t.Context())
+	if err != nil {
+		t.Fatalf("start a MySQL for this test: %v", err)
+	}
+	return legacyDatabase(t, &server.legacyServer, n)
+}
+
+func legacyDatabase(t testing.TB, server *legacyServer, n int) string {
+	t.Helper()
 	name := fmt.Sprintf("db_%d", n)
 	if err := server.exec(t.Context(), "CREATE DATABASE "+name); err != nil {
 		t.Fatalf("create legacy database %s: %v", name, err)
@@ -113,7 +129,7 @@ func (p *pool) directory() (string, error) {
 	return p.dir.path, nil
 }
 
-func (p *pool) legacy(ctx context.Context) (_ *MariaDBServer, database int, err error) {
+func (p *pool) maria(ctx context.Context) (_ *MariaDBServer, database int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.usable(); err != nil {
@@ -126,6 +142,21 @@ func (p *pool) legacy(ctx context.Context) (_ *MariaDBServer, database int, err 
 	}
 	p.databases++
 	return p.mariadb, p.databases, nil
+}
+
+func (p *pool) mySQL(ctx context.Context) (_ *MySQLServer, database int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.usable(); err != nil {
+		return nil, 0, err
+	}
+	if p.mysql == nil {
+		if p.mysql, err = StartMySQL(ctx, Options{Fast: true}); err != nil {
+			return nil, 0, err
+		}
+	}
+	p.databases++
+	return p.mysql, p.databases, nil
 }
 
 func (p *pool) target(ctx context.Context) (_ *PostgresServer, database int, err error) {
@@ -157,6 +188,9 @@ func (p *pool) close() {
 	p.open = false
 	both := Sandbox{Legacy: p.mariadb, Target: p.postgres}
 	err := both.Close()
+	if p.mysql != nil {
+		err = errors.Join(err, p.mysql.Close())
+	}
 	if p.dir != nil {
 		err = errors.Join(err, p.dir.remove())
 	}
