@@ -1,0 +1,51 @@
+package legacy
+
+import (
+	"context"
+	"fmt"
+
+	"rehome/pkg/keyspace"
+	"rehome/pkg/shard"
+	"rehome/pkg/value"
+)
+
+// Cut returns the key of the slice's nth unit in the legacy database's own order, counting from 1: the slice up to and including it has
+// n units, or more where several rows share that key. It is nil where the slice has fewer.
+func (s *Snapshot) Cut(ctx context.Context, slice shard.Slice, n int) (keyspace.Key, error) {
+	q := s.question(slice.Entry, slice)
+	exprs, kinds := q.unit()
+	part, err := within(exprs, kinds, slice.Range)
+	if err != nil {
+		return nil, shard.Fail(shard.Defect, "", fmt.Errorf("cut %s: %w", q, err))
+	}
+	c := q.units(part)
+	c.sql += fmt.Sprintf(" LIMIT %d, 1", n-1)
+	var cut keyspace.Key
+	err = stream(ctx, s.conn, c, func(cells []value.Cell) (err error) {
+		if cut, err = key(cells[:len(exprs)], kinds); err != nil {
+			err = shard.Fail(shard.Data, "", err)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, s.failed(err, "cut %s", q)
+	}
+	return cut, nil
+}
+
+// CountUnits counts the slice's units.
+func (s *Snapshot) CountUnits(ctx context.Context, slice shard.Slice) (int64, error) {
+	q := s.question(slice.Entry, slice)
+	n, err := s.sum(ctx, q, slice, func(part clause) clause {
+		c := q.units(part)
+		if q.kind.ByUser() {
+			c = q.keys(part)
+		}
+		c.sql = "SELECT COUNT(*) FROM (" + c.sql + ") AS rehome_n"
+		return c
+	})
+	if err != nil {
+		return 0, s.failed(err, "count the units of %s", q)
+	}
+	return n, nil
+}
