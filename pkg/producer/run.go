@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"rehome/pkg/aggregator"
+	"rehome/pkg/dispatch"
 	"rehome/pkg/ledger"
-	"rehome/pkg/pausepoint"
 	"rehome/pkg/plan"
 	"rehome/pkg/report"
 	"rehome/pkg/shard"
@@ -18,10 +18,7 @@ const (
 	lookOften    = 250 * time.Millisecond // at the ledger, for progress, while the end of a wave is near
 	lookEvery    = time.Second            // else
 	nearEnd      = 100                    // shards or fewer to be done
-	fewReceipts  = 1000                   // that are read again for the asking
-	sweepEvery   = 5 * time.Second        // over ledger and streams, and for frozen holders
 	lateRounds   = 10                     // of looking for users who have appeared meanwhile
-	idleAfter    = 20 * time.Second       // without any worker, before it is said
 	triedAtLeast = 1000                   // users, before the quarantine limit can stop a run
 )
 
@@ -84,7 +81,7 @@ func (r *Run) load(ctx context.Context, o Options) error {
 	if err := r.reopen(ctx); err != nil {
 		return err
 	}
-	l := &looker{Run: r}
+	l := &looker{Run: r, Dispatcher: dispatch.Dispatcher{Ledger: r.ledger, Queue: r.Queue, Log: r.Log, Name: r.m.Name, Run: r.m.Run}}
 	for wave := 0; wave <= last; wave++ {
 		if err := l.wait(ctx, wave); err != nil {
 			return err
@@ -111,24 +108,19 @@ func (r *Run) load(ctx context.Context, o Options) error {
 // A looker watches the shards of a run while workers move them.
 type looker struct {
 	*Run
-	swept     time.Time
-	worked    time.Time // when a worker was last known to be alive
-	since     uint64    // transaction behind which no receipt has been looked at yet
-	receipted int       // receipts that the stream held then
+	dispatch.Dispatcher
+	swept time.Time
 }
 
 // wait publishes the planned shards up to the wave and returns when none is left.
 func (l *looker) wait(ctx context.Context, wave int) error {
-	if l.worked.IsZero() {
-		l.worked = time.Now()
-	}
 	l.swept = time.Time{}
 	for {
-		if time.Since(l.swept) >= sweepEvery {
+		if time.Since(l.swept) >= dispatch.Every {
 			if err := l.lock.Check(ctx); err != nil {
 				return err
 			}
-			l.sweep(ctx, wave)
+			l.Sweep(ctx, func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) })
 			l.swept = time.Now()
 		}
 		left, err := l.look(ctx, wave)
@@ -172,111 +164,4 @@ func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
 			"the report, mend the mapping or raise the limit, and start again", quarantined, tried, l.File.Stop.Quarantined)}
 	}
 	return left, nil
-}
-
-// sweep repairs what the queue has lost: it publishes planned shards that no stream holds, mirrors receipts and dead letters, and
-// ends the sessions of frozen workers. The ledger is the truth; while NATS cannot be reached the work goes on where it can.
-func (l *looker) sweep(ctx context.Context, wave int) {
-	err := l.publish(ctx, wave)
-	if err == nil {
-		err = l.mirror(ctx)
-	}
-	if err != nil && ctx.Err() == nil {
-		l.Log.WarnContext(ctx, "the queue is not what the ledger says, trying again", "migration", l.m.Name, "err", err)
-	}
-	frozen := pausepoint.Wait("frozen", ledger.DefaultFrozen)
-	if ended, err := l.ledger.Reap(ctx, l.m.Name, ledger.All, frozen); err != nil && ctx.Err() == nil {
-		l.Log.WarnContext(ctx, "frozen workers could not be looked for", "migration", l.m.Name, "err", err)
-	} else if ended > 0 {
-		l.Log.WarnContext(ctx, "sessions of frozen workers were ended, their shards come again", "migration", l.m.Name, "sessions", ended)
-	}
-	l.noticeIdle(ctx)
-}
-
-func (l *looker) publish(ctx context.Context, wave int) error {
-	tasks, err := l.ledger.Next(ctx, l.m.Name, wave)
-	if err != nil || len(tasks) == 0 {
-		return err
-	}
-	if err := l.Queue.Declare(ctx, l.m.Name); err != nil {
-		return err
-	}
-	queued, err := l.Queue.Queued(ctx, l.m.Name, l.m.Run)
-	if err != nil {
-		return err
-	}
-	_, err = l.Queue.PublishTasks(ctx, func(yield func(shard.Task) bool) {
-		for i, t := range tasks {
-			if _, there := queued[t.Ordinal]; there {
-				continue
-			}
-			if i == len(tasks)/2 {
-				pausepoint.At("publishing")
-			}
-			if !yield(t) {
-				return
-			}
-		}
-	})
-	return err
-}
-
-// mirror publishes the receipts and dead letters that the ledger has and the streams have not.
-func (l *looker) mirror(ctx context.Context) error {
-	letters, err := l.ledger.Dead(ctx, l.m.Name)
-	if err != nil {
-		return err
-	}
-	known, err := l.Queue.DeadLettered(ctx, l.m.Name, l.m.Run)
-	if err != nil {
-		return err
-	}
-	for _, letter := range letters {
-		if _, there := known[letter.Ordinal]; !there {
-			if err := l.Queue.PublishDead(ctx, letter); err != nil {
-				return err
-			}
-		}
-	}
-	return l.mirrorReceipts(ctx)
-}
-
-// mirrorReceipts looks at what has come since the last time, and at everything where the stream holds less than it did: then it was
-// made anew. While there are few receipts, a new stream could hold as many by now.
-func (l *looker) mirrorReceipts(ctx context.Context) error {
-	receipts, since, err := l.ledger.Receipts(ctx, l.m.Name, l.since)
-	if err != nil {
-		return err
-	}
-	known, err := l.Queue.Receipted(ctx, l.m.Name, l.m.Run)
-	if err != nil {
-		return err
-	}
-	if l.since > 0 && (len(known) < l.receipted || l.receipted < fewReceipts) {
-		if receipts, since, err = l.ledger.Receipts(ctx, l.m.Name, 0); err != nil {
-			return err
-		}
-	}
-	for _, receipt := range receipts {
-		if _, there := known[receipt.Ordinal]; !there {
-			if err := l.Queue.PublishReceipt(ctx, receipt); err != nil {
-				return err
-			}
-		}
-	}
-	l.since, l.receipted = since, len(known)
-	return nil
-}
-
-// noticeIdle says so when there is work and nobody to do it, and stops nothing: workers may come.
-func (l *looker) noticeIdle(ctx context.Context) {
-	workers, err := l.ledger.Workers(ctx, l.m.Name, idleAfter)
-	if err != nil || len(workers) > 0 {
-		l.worked = time.Now()
-		return
-	}
-	if time.Since(l.worked) > idleAfter {
-		l.Log.WarnContext(ctx, "no worker is alive: start one with the same TARGET_DSN, LEGACY_DSN and NATS_URL", "migration", l.m.Name)
-		l.worked = time.Now()
-	}
 }

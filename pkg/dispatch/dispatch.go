@@ -1,0 +1,143 @@
+// Package dispatch keeps the queue what the ledger says: it publishes planned shards that no stream holds, mirrors receipts and dead
+// letters, and ends the sessions of frozen workers. The ledger is the truth; what is lost here is repaired by the next sweep. It plans
+// nothing, moves no row, and does not know when the work is over.
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"rehome/pkg/ledger"
+	"rehome/pkg/pausepoint"
+	"rehome/pkg/queue"
+	"rehome/pkg/shard"
+)
+
+// Every is how often a Dispatcher is to sweep.
+const Every = 5 * time.Second
+
+const (
+	idleAfter   = 20 * time.Second // without any worker, before it is said
+	fewReceipts = 1000             // that are read again for the asking
+)
+
+// A Dispatcher sweeps for one migration. All exported fields are required. It is for one goroutine.
+type Dispatcher struct {
+	Ledger *ledger.Ledger
+	Queue  *queue.Conn
+	Log    *slog.Logger
+	Name   string // of the migration
+	Run    string // of its plan
+
+	worked    time.Time // when a worker was last known to be alive
+	since     uint64    // transaction behind which no receipt has been looked at yet
+	receipted int       // receipts that the stream held then
+}
+
+// Sweep repairs what the queue has lost: it publishes those of the planned shards that no stream holds, mirrors receipts and dead
+// letters, and ends the sessions of frozen workers. While NATS cannot be reached it says so, and the work goes on where it can.
+func (d *Dispatcher) Sweep(ctx context.Context, planned func(context.Context) ([]shard.Task, error)) {
+	err := d.publish(ctx, planned)
+	if err == nil {
+		err = d.mirror(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.Log.WarnContext(ctx, "the queue is not what the ledger says, trying again", "migration", d.Name, "err", err)
+	}
+	frozen := pausepoint.Wait("frozen", ledger.DefaultFrozen)
+	if ended, err := d.Ledger.Reap(ctx, d.Name, ledger.All, frozen); err != nil && ctx.Err() == nil {
+		d.Log.WarnContext(ctx, "frozen workers could not be looked for", "migration", d.Name, "err", err)
+	} else if ended > 0 {
+		d.Log.WarnContext(ctx, "sessions of frozen workers were ended, their shards come again", "migration", d.Name, "sessions", ended)
+	}
+	d.noticeIdle(ctx)
+}
+
+func (d *Dispatcher) publish(ctx context.Context, planned func(context.Context) ([]shard.Task, error)) error {
+	tasks, err := planned(ctx)
+	if err != nil || len(tasks) == 0 {
+		return err
+	}
+	if err := d.Queue.Declare(ctx, d.Name); err != nil {
+		return err
+	}
+	queued, err := d.Queue.Queued(ctx, d.Name, d.Run)
+	if err != nil {
+		return err
+	}
+	_, err = d.Queue.PublishTasks(ctx, func(yield func(shard.Task) bool) {
+		for i, t := range tasks {
+			if _, there := queued[t.Ordinal]; there {
+				continue
+			}
+			if i == len(tasks)/2 {
+				pausepoint.At("publishing")
+			}
+			if !yield(t) {
+				return
+			}
+		}
+	})
+	return err
+}
+
+// mirror publishes the receipts and dead letters that the ledger has and the streams have not.
+func (d *Dispatcher) mirror(ctx context.Context) error {
+	letters, err := d.Ledger.Dead(ctx, d.Name)
+	if err != nil {
+		return err
+	}
+	known, err := d.Queue.DeadLettered(ctx, d.Name, d.Run)
+	if err != nil {
+		return err
+	}
+	for _, letter := range letters {
+		if _, there := known[letter.Ordinal]; !there {
+			if err := d.Queue.PublishDead(ctx, letter); err != nil {
+				return err
+			}
+		}
+	}
+	return d.mirrorReceipts(ctx)
+}
+
+// mirrorReceipts looks at what has come since the last time, and at everything where the stream holds less than it did: then it was
+// made anew. While there are few receipts, a new stream could hold as many by now.
+func (d *Dispatcher) mirrorReceipts(ctx context.Context) error {
+	receipts, since, err := d.Ledger.Receipts(ctx, d.Name, d.since)
+	if err != nil {
+		return err
+	}
+	known, err := d.Queue.Receipted(ctx, d.Name, d.Run)
+	if err != nil {
+		return err
+	}
+	if d.since > 0 && (len(known) < d.receipted || d.receipted < fewReceipts) {
+		if receipts, since, err = d.Ledger.Receipts(ctx, d.Name, 0); err != nil {
+			return err
+		}
+	}
+	for _, receipt := range receipts {
+		if _, there := known[receipt.Ordinal]; !there {
+			if err := d.Queue.PublishReceipt(ctx, receipt); err != nil {
+				return err
+			}
+		}
+	}
+	d.since, d.receipted = since, len(known)
+	return nil
+}
+
+// noticeIdle says so when there is work and nobody to do it, and stops nothing: workers may come.
+func (d *Dispatcher) noticeIdle(ctx context.Context) {
+	workers, err := d.Ledger.Workers(ctx, d.Name, idleAfter)
+	if err != nil || len(workers) > 0 || d.worked.IsZero() {
+		d.worked = time.Now()
+		return
+	}
+	if time.Since(d.worked) > idleAfter {
+		d.Log.WarnContext(ctx, "no worker is alive: start one with the same TARGET_DSN, LEGACY_DSN and NATS_URL", "migration", d.Name)
+		d.worked = time.Now()
+	}
+}
