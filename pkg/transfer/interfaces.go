@@ -53,3 +53,59 @@ type Book interface {
 	// transaction's last statement before COMMIT.
 	Close(ctx context.Context, o shard.Outcome) error
 }
+
+// A RedoTarget is a Target that compares three versions of rows: what is staged, what the manifests say and what stands there. What it
+// keeps for that lies in temporary tables of the session, however many rows there are, and ends with the savepoint.
+type RedoTarget interface {
+	Target
+	// Clear makes room for a comparison of rows of the entries, and forgets an earlier one.
+	Clear(ctx context.Context, entries []*mapping.RowPlan) error
+	// Stage adds rows as the legacy database has them now.
+	Stage(ctx context.Context, e *mapping.RowPlan, rows []shard.Staged) error
+	// Base adds rows of the manifest.
+	Base(ctx context.Context, e *mapping.RowPlan, rows []shard.Arrived) error
+	// Unstage takes out what was staged for the units.
+	Unstage(ctx context.Context, units []int32) error
+	// Compare locks the rows of the entry's table that are staged or based, and asks decide about each key once. Decide must not
+	// keep what it is given nor use the transaction.
+	Compare(ctx context.Context, e *mapping.RowPlan, decide func(*shard.Compared) shard.Decision) error
+	// Strays passes the rows of the entry's table whose column at the position has one of the values (length word and bytes), and that
+	// are neither staged nor based, under a lock.
+	Strays(ctx context.Context, e *mapping.RowPlan, column int, values [][]byte, yield func(key, tuple []byte) error) error
+	// Resolve makes rows wait whose needed row is not there, by the foreign keys that are on, and keeps rows that would have to go while
+	// others refer to them, until nothing changes: these become conflicts of kind referred.
+	Resolve(ctx context.Context) error
+	// Blocked returns those of the units that have a conflict which is not settled.
+	Blocked(ctx context.Context, units []int32) ([]int32, error)
+	// Spare turns all that would change rows of the units into keeping them.
+	Spare(ctx context.Context, units []int32) error
+	// Replaced passes each row that a settled conflict is about to overwrite or delete.
+	Replaced(ctx context.Context, e *mapping.RowPlan, row func(*shard.Decided) error, page func() error) error
+	// Write does all that was decided in one statement: constraints see its end.
+	Write(ctx context.Context) error
+	// Decided passes each key of the entry with the row as it stands now, in the order of units; after some of them it calls page,
+	// which may use the transaction.
+	Decided(ctx context.Context, e *mapping.RowPlan, row func(*shard.Decided) error, page func() error) error
+	// Remove deletes the rows of the entry's table that have the keys, none of which is ours, and passes each. Rows to which others refer stay.
+	Remove(ctx context.Context, e *mapping.RowPlan, keys [][]byte, yield func(key, tuple []byte) error) error
+	// Needed returns, for the rows of the entry's table that came in by Write, the keys by which foreign keys and identifiers refer to
+	// them, in pages: each the fields of the columns named, as in shard.Arrived.TargetKey.
+	Needed(ctx context.Context, e *mapping.RowPlan, page func(keys [][]byte) error) error
+}
+
+// A RedoBook is a Book that knows what became of units before.
+type RedoBook interface {
+	Book
+	// Accounts returns what has become of each unit, by position; without its Rows, which may be more than memory holds.
+	Accounts(ctx context.Context, units []keyspace.Key) ([]shard.Account, error)
+	// Standing passes the standing rows of the units in pages of one entry each, with the position of their unit; page may use the transaction.
+	Standing(ctx context.Context, units []keyspace.Key, page func(entry int, rows []shard.Arrived) error) error
+	// Known returns which of the keys any manifest of the migration has as standing rows of the table (schema.table), by position.
+	Known(ctx context.Context, entries []int, keys [][]byte) (map[int]bool, error)
+	// Waiters returns the rows that wait for rows of the table (schema.table) with one of the keys.
+	Waiters(ctx context.Context, table string, keys [][]byte) ([]shard.Waiter, error)
+	// Undo notes of all standing rows of the units that they are no longer what the manifests say; their current ones are listed by Block.
+	Undo(ctx context.Context, units []keyspace.Key) error
+	// Originals keeps what rules that lose something, or conflicts, have replaced.
+	Originals(ctx context.Context, originals []shard.Original) error
+}
