@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rehome/pkg/mapping"
+	"rehome/pkg/queue"
 	"rehome/pkg/settings"
 	"rehome/pkg/telemetry"
 )
@@ -40,10 +41,10 @@ func (s *session) reset(ctx context.Context, from *settings.Settings, t *telemet
 		if err := s.Reset(ctx); err != nil {
 			return err
 		}
-		if err := os.RemoveAll(store(s.File.Name.Text)); err != nil {
+		if err := os.RemoveAll(queue.Store(s.File.Name.Text)); err != nil {
 			return fmt.Errorf("the migration is out of the target; remove what its queue has left: %w", err)
 		}
-		_ = os.Remove(filepath.Dir(store(s.File.Name.Text))) // unless it holds others
+		_ = os.Remove(filepath.Dir(queue.Store(s.File.Name.Text))) // unless it holds others
 		return nil
 	}
 	conn, err := connect(ctx, from.NATS, t)

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/aggregator"
 	"rehome/pkg/ledger"
@@ -80,12 +78,9 @@ func connect(ctx context.Context, nats *settings.NATS, t *telemetry.Telemetry) (
 	return queue.Connect(ctx, queue.Options{URL: nats.Reveal(), Creds: nats.Creds.Reveal(), Name: "rehome/producer", Log: t.Log})
 }
 
-// store is where the embedded queue of a migration keeps what it has.
-func store(migration string) string { return filepath.Join(".rehome", migration) }
-
 // runAlone runs the migration with a queue and workers of its own. The queue leaves no trace where a guard has refused the run.
 func (s *session) runAlone(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) (*report.Report, error) {
-	dir := store(s.File.Name.Text)
+	dir := queue.Store(s.File.Name.Text)
 	if _, _, busy := queue.Find(dir); busy {
 		return nil, settings.WithExit(settings.ExitRefused, fmt.Errorf("another run is alive and has its queue in %s: let it finish, or stop it, and start again", dir))
 	}
@@ -97,19 +92,15 @@ func (s *session) runAlone(ctx context.Context, from *settings.Settings, t *tele
 	if r.Finished() {
 		return r.Report(ctx)
 	}
-	server, err := queue.Embed(ctx, dir)
+	conn, end, err := queue.Alone(ctx, dir, "rehome/producer", t.Log)
 	if queue.InUse(err) {
 		return nil, settings.WithExit(settings.ExitRefused, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer server.Close()
-	s.Queue, err = queue.Connect(ctx, queue.Options{URL: server.URL(), Token: server.Token(), Name: "rehome/producer", Log: t.Log})
-	if err != nil {
-		return nil, err
-	}
-	defer s.Queue.Close()
+	defer end()
+	s.Queue = conn
 	view := aggregator.NewView(os.Stderr)
 	defer view.Close()
 	return s.runWithWorkers(ctx, r, from, view, t)
@@ -124,31 +115,18 @@ func (s *session) runWithWorkers(ctx context.Context, r *producer.Run, from *set
 	if err != nil {
 		return nil, settings.WithExit(settings.ExitSettings, err)
 	}
-	if err := s.Queue.Declare(ctx, s.File.Name.Text); err != nil {
-		return nil, err
-	}
 	w := &worker.Worker{
 		Migration: s.File.Name.Text, Slots: from.Slots, Legacy: s.Legacy, Ledger: ledger.Open(s.Pool), Queue: s.Queue, Log: t.Log, Version: version,
 		Grace: aloneGrace, Quiet: true,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config, "worker") },
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	workers, stop := context.WithCancel(ctx)
-	defer stop()
-	group.Go(func() error { return w.Run(workers) })
 	var result *report.Report
-	group.Go(func() error {
-		defer stop()
-		got, err := r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
-		if err == nil {
-			result = got
-		}
+	err = w.While(ctx, func(ctx context.Context) (err error) {
+		result, err = r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
 		return err
 	})
-	if err := group.Wait(); result == nil {
+	if err != nil {
 		return nil, err
-	} else if err != nil { // of a worker, when all was done
-		t.Log.WarnContext(ctx, "a worker of this process failed when the run was over", "migration", s.File.Name.Text, "err", err)
 	}
 	return result, nil
 }
