@@ -6,21 +6,25 @@ import "strings"
 type class int
 
 const (
-	unknown   class = iota
-	integer         // decimal digits, YEAR too
-	decimals        // digits with a point
-	single          // FLOAT
-	double          // DOUBLE
-	character       // text, ENUM and SET
-	bytesOf         // binary strings
-	bitString       // BIT
-	day             // DATE
-	local           // DATETIME, in the zone that the mapping names
-	instant         // TIMESTAMP, in UTC
-	clock           // TIME
-	document        // JSON
-	dated           // what the date step makes
-	moment          // what the unix step makes: a date and time in UTC
+	unknown    class = iota
+	integer          // decimal digits, YEAR too
+	decimals         // digits with a point
+	single           // FLOAT
+	double           // DOUBLE
+	character        // text, ENUM and SET
+	bytesOf          // binary strings
+	bitString        // BIT
+	day              // DATE
+	local            // DATETIME, in the zone that the mapping names
+	instant          // TIMESTAMP, in UTC
+	clock            // TIME
+	document         // JSON
+	dated            // what the date step makes
+	moment           // what the unix step makes: a date and time in UTC
+	identifier       // MariaDB's UUID
+	address          // MariaDB's INET4 and INET6
+	spatial          // GEOMETRY and its kin: four bytes of SRID, then WKB
+	vector           // VECTOR
 )
 
 var classes = map[string]class{
@@ -30,6 +34,9 @@ var classes = map[string]class{
 	"ENUM": character, "SET": character, "JSON": document, "BIT": bitString,
 	"BINARY": bytesOf, "VARBINARY": bytesOf, "TINYBLOB": bytesOf, "BLOB": bytesOf, "MEDIUMBLOB": bytesOf, "LONGBLOB": bytesOf,
 	"DATE": day, "DATETIME": local, "TIMESTAMP": instant, "TIME": clock,
+	"UUID": identifier, "INET4": address, "INET6": address, "VECTOR": vector,
+	"GEOMETRY": spatial, "POINT": spatial, "LINESTRING": spatial, "POLYGON": spatial, "MULTIPOINT": spatial,
+	"MULTILINESTRING": spatial, "MULTIPOLYGON": spatial, "GEOMCOLLECTION": spatial, "GEOMETRYCOLLECTION": spatial,
 }
 
 func classOf(t LegacyType) class {
@@ -54,80 +61,4 @@ func fits(t LegacyType, width int) bool {
 		return from < width
 	}
 	return from <= width
-}
-
-// A kind is a target type that values can be encoded for.
-type kind int
-
-const (
-	kindNone kind = iota
-	kindBoolean
-	kindSmallint
-	kindInteger
-	kindBigint
-	kindReal
-	kindDouble
-	kindNumeric
-	kindText
-	kindVarchar
-	kindChar
-	kindDate
-	kindTime
-	kindTimestamp
-	kindTimestamptz
-	kindUUID
-	kindBytea
-	kindJSON
-	kindJSONB
-	kindEnum
-)
-
-var kinds = map[string]kind{
-	"boolean": kindBoolean, "smallint": kindSmallint, "integer": kindInteger, "bigint": kindBigint,
-	"real": kindReal, "double precision": kindDouble, "numeric": kindNumeric,
-	"text": kindText, "citext": kindText, "character varying": kindVarchar, "character": kindChar, "bpchar": kindChar,
-	"date": kindDate, "time without time zone": kindTime,
-	"timestamp without time zone": kindTimestamp, "timestamp with time zone": kindTimestamptz,
-	"uuid": kindUUID, "bytea": kindBytea, "json": kindJSON, "jsonb": kindJSONB,
-}
-
-func kindOf(t TargetType) kind {
-	switch {
-	case t.Kind == 'e':
-		return kindEnum
-	case strings.HasSuffix(t.Name, ".citext"):
-		return kindText // an extension may live in a schema outside the search path
-	}
-	return kinds[t.Name]
-}
-
-// width returns the bytes of an integer.
-func (k kind) width() int {
-	return map[kind]int{kindSmallint: 2, kindInteger: 4, kindBigint: 8}[k]
-}
-
-// characters returns the length limit of character types, 0 for none.
-func (t TargetType) characters() int {
-	if t.Typmod < 4 {
-		return 0
-	}
-	return int(t.Typmod) - 4
-}
-
-// fraction returns how many fractional digits of a second the type keeps.
-func (t TargetType) fraction() int {
-	if t.Typmod < 0 || t.Typmod > 6 {
-		return 6
-	}
-	return int(t.Typmod)
-}
-
-// numeric returns the precision and scale of a numeric, and whether it has any.
-func (t TargetType) numeric() (precision, scale int, limited bool) {
-	if t.Typmod < 4 {
-		return 0, 0, false
-	}
-	mod := int(t.Typmod) - 4
-	// The scale is a signed number of 11 bits since PostgreSQL 15; up to 14 it was never above 1000, which reads the same.
-	return mod >> 16 & 0xffff, (mod&0x7ff ^ 1024) - 1024, true
 }

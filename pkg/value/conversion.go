@@ -6,7 +6,7 @@ package value
 func (c *compiler) conversion() stage {
 	k := kindOf(c.to)
 	if k == kindNone {
-		c.errorf("target type %s is not supported; feed a column of another type, or leave it to the target with written_by_target", c.to.Name)
+		c.errorf("target type %s is not supported: %s", c.to.Name, c.to.instead())
 		return nil
 	}
 	if !c.rules.keeps() || c.from.Name == "NULL" {
@@ -42,8 +42,28 @@ func (c *compiler) encoder(k kind) stage {
 		return c.toBytea()
 	case kindJSON, kindJSONB:
 		return c.toJSON(k)
+	case kindEnum:
+		return c.toEnum()
 	}
-	return c.toEnum()
+	return c.rarer(k)
+}
+
+func (c *compiler) rarer(k kind) stage {
+	switch k {
+	case kindInterval:
+		return c.toInterval()
+	case kindInet, kindCIDR:
+		return c.toInet(k == kindCIDR)
+	case kindMacaddr:
+		return c.toMAC(6)
+	case kindMacaddr8:
+		return c.toMAC(8)
+	case kindBit, kindVarbit:
+		return c.toBits(k)
+	case kindPoint:
+		return c.toPoint()
+	}
+	return c.toArray()
 }
 
 // missing reports that there is no free conversion, and what to write instead.

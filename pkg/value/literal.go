@@ -35,10 +35,20 @@ func literal(to TargetType, text []byte) ([]byte, Fault) {
 		return literalBytes(text)
 	case kindTimestamptz:
 		return literalInstant(to, text)
+	case kindBit, kindVarbit:
+		return literalBits(to, text)
+	case kindPoint:
+		return literalPoint(text)
+	case kindArray:
+		return literalArray(to, text)
 	}
 	// The rest is written as some legacy type writes it, under no rules.
 	c := &compiler{to: to, class: literalClass[k]}
-	body, _, _, fault := c.encoder(k)([]byte{}, text)
+	encode := c.encoder(k)
+	if encode == nil {
+		return nil, "type"
+	}
+	body, _, _, fault := encode([]byte{}, text)
 	return body, fault
 }
 
@@ -47,6 +57,7 @@ var literalClass = map[kind]class{
 	kindSmallint: integer, kindInteger: integer, kindBigint: integer, kindReal: literalFloat, kindDouble: double, kindNumeric: decimals,
 	kindText: character, kindVarchar: character, kindChar: character, kindEnum: character, kindUUID: character,
 	kindJSON: document, kindJSONB: document, kindDate: day, kindTime: clock, kindTimestamp: local,
+	kindInterval: clock, kindInet: character, kindCIDR: character, kindMacaddr: character, kindMacaddr8: character,
 }
 
 // literalFloat is single: a mapping's 0.1 is the real 0.1, not the double that a real would round.

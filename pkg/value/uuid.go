@@ -16,7 +16,7 @@ var hexDigit = func() (table [256]byte) {
 
 func (c *compiler) toUUID() stage {
 	switch c.class {
-	case character:
+	case character, identifier:
 		return func(dst, in []byte) ([]byte, bool, Hit, Fault) {
 			id, ok := readUUID(in)
 			if !ok {

@@ -26,6 +26,8 @@ type TargetType struct {
 	Kind   byte     // pg_type.typtype: 'b' base, 'e' enum, 'd' domain (already resolved to its base by the catalog reader)
 	Typmod int32    // pg_attribute.atttypmod, -1 for none
 	Labels []string // of an enum, in order
+	// Element is what an array holds, nil for other types; its OID is that of pg_type.typelem, though it may be a domain.
+	Element *TargetType `json:",omitempty"`
 }
 
 // A Hit is a set of rules that changed a value, one bit for each name of Program.Rules.
@@ -33,8 +35,8 @@ type Hit uint64
 
 // A Fault says why a value was refused: the kind of the rule or check that refused it, the first half of a cause
 // KIND:TABLE.COLUMN. It holds no value. The empty Fault is none. Next to the names of the rules there are scale (digits after the
-// point that the target would round away), dst_gap (a local time that the clocks have skipped), uuid and json (a text that is
-// none) and syntax (a value that its legacy type does not write).
+// point that the target would round away), dst_gap (a local time that the clocks have skipped), uuid, inet, macaddr and json (a text
+// that is none), point (a geometry that is none, or that has an SRID) and syntax (a value that its legacy type does not write).
 type Fault string
 
 // The names of rules, and the faults that no rule can mend.
@@ -57,6 +59,9 @@ const (
 	badScale  = "scale"
 	badUUID   = "uuid"
 	badJSON   = "json"
+	badInet   = "inet"
+	badMAC    = "macaddr"
+	badPoint  = "point"
 	badSyntax = "syntax"
 	dstGap    = "dst_gap"
 )
