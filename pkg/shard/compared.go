@@ -27,7 +27,7 @@ type Compared struct {
 // An Action is what a redo does about one key of one entry.
 type Action byte
 
-// The actions. Insert, Update, Delete and Replace write; the others do not.
+// The actions. Insert, Update, Delete and Replace write, the others do not.
 const (
 	Keep    Action = 'k' // it stands as we left it, and stays
 	Adopt   Action = 'a' // it stands as the legacy database has it, though we left another
@@ -38,6 +38,7 @@ const (
 	Taken   Action = 't' // a conflict: the key is that of a row which is not ours, so that the legacy database's row is set aside
 	Waiting Action = 'w' // the legacy database's row waits for another, and nothing stands in its place
 	Replace Action = 'v' // the legacy database's row waits, so that what we left goes
+	Forget  Action = 'f' // neither has it any more
 )
 
 // Writes reports whether the action changes the target.

@@ -30,17 +30,19 @@ type Standing struct {
 // An Account is what has become of one unit so far: of a user, or of a row without a user.
 type Account struct {
 	Known bool   // a shard has read the unit
-	State string // of a user: migrated, quarantined, left_out, merged, waiting or redone
+	State string // of a user: migrated, quarantined, left_out, merged, waiting, redone or vanished; empty where no shard has read the user
 	Cause string
 	Rows  []Standing
 	Waits []Wait  // rows that wait; their Unit means nothing
-	Sums  []Table // by entry: SetAside, LeftOut and Gathered alone, of the rows that neither arrived nor wait; without those that the entry's where leaves out
+	Sums  []Table // by entry: SetAside, LeftOut and Gathered alone, of the rows that neither arrived nor wait; without those that the entry's where leaves out. After a redo also Extra: rows that stand though the legacy database no longer has them
+	Why   []Cause // what rows of the unit were set aside for, Rows alone: as the receipts have counted them
 }
 
 // A Waiter is a row that waits, with its user.
 type Waiter struct {
 	User keyspace.Key // nil for a row without a user
 	Kind Kind         // of the units that the row's entry is read by where User is nil: Unowned or OwnKey
+	Own  keyspace.Key // where User is nil: the unit that the row is read by
 	Wait
 }
 

@@ -13,6 +13,7 @@ type Slice struct {
 	Range keyspace.Range
 	Where string         // the wave's condition; empty for none
 	Only  []keyspace.Key // nil for all units of the range; else just these, which lie in it
+	Rows  []keyspace.Key // nil for all rows of the units; else just those that have one of these keys of the row source
 }
 
 // A Row is one row of an entry as the legacy database gives it.
@@ -48,7 +49,9 @@ type Outcome struct {
 	Collisions  []Collision
 	Conflicts   []Conflict
 	Sums        map[int32][]Table // as in Account.Sums, of units that have any
+	Gone        map[int32]bool    // units of a redo that the legacy database no longer has, or that its List told to take out
 	Guests      int               // so many of the last Units are users of whom only rows that waited came in
+	GuestRows   map[int32]Waiter  // guests that are no users but rows without one, by position in Units
 	Released    []Waiter          // rows that wait no more: they arrived, or were read again and ended otherwise
 	Receipt     Receipt
 }

@@ -55,56 +55,61 @@ type Book interface {
 }
 
 // A RedoTarget is a Target that compares three versions of rows: what is staged, what the manifests say and what stands there. What it
-// keeps for that lies in temporary tables of the session, however many rows there are, and ends with the savepoint.
+// keeps for that lies in temporary tables of the session, however many rows there are, and ends with the savepoint. Where a method takes
+// row and page, row must not use the transaction nor keep what it is given; page, after some of the rows and at the end, may use it.
 type RedoTarget interface {
 	Target
 	// Clear makes room for a comparison of rows of the entries, and forgets an earlier one.
 	Clear(ctx context.Context, entries []*mapping.RowPlan) error
 	// Stage adds rows as the legacy database has them now.
 	Stage(ctx context.Context, e *mapping.RowPlan, rows []shard.Staged) error
-	// Base adds rows of the manifest.
-	Base(ctx context.Context, e *mapping.RowPlan, rows []shard.Arrived) error
 	// Unstage takes out what was staged for the units.
 	Unstage(ctx context.Context, units []int32) error
-	// Compare locks the rows of the entry's table that are staged or based, and asks decide about each key once. Decide must not
-	// keep what it is given nor use the transaction.
+	// Base adds rows of the manifest.
+	Base(ctx context.Context, e *mapping.RowPlan, rows []shard.Arrived) error
+	// Duplicates returns the units that have staged rows of the same key, of one entry or of several that feed one table.
+	Duplicates(ctx context.Context) (map[int32]*mapping.RowPlan, error)
+	// Strangers passes the unit and key of each staged row whose key the table holds already in a row that is not based.
+	Strangers(ctx context.Context, e *mapping.RowPlan, row func(unit int32, key []byte) error, page func() error) error
+	// Compare locks the rows of the entry's table that are staged or based, and asks decide about each key once. Decide must not keep
+	// what it is given nor use the transaction.
 	Compare(ctx context.Context, e *mapping.RowPlan, decide func(*shard.Compared) shard.Decision) error
-	// Strays passes the rows of the entry's table whose column at the position has one of the values (length word and bytes), and that
-	// are neither staged nor based, under a lock.
-	Strays(ctx context.Context, e *mapping.RowPlan, column int, values [][]byte, yield func(key, tuple []byte) error) error
+	// Strays passes the rows of the entry's table whose column at the position has one of the values (length word and bytes), and whose
+	// key is neither staged nor based.
+	Strays(ctx context.Context, e *mapping.RowPlan, column int, values [][]byte, row func(key, value []byte) error, page func() error) error
+	// Remove deletes those rows of the entry's table that have one of the keys and are not referred to, and passes each.
+	Remove(ctx context.Context, e *mapping.RowPlan, keys [][]byte, yield func(key, tuple []byte) error) error
 	// Resolve makes rows wait whose needed row is not there, by the foreign keys that are on, and keeps rows that would have to go while
-	// others refer to them, until nothing changes: these become conflicts of kind referred.
+	// others refer to them: these become conflicts of kind referred.
 	Resolve(ctx context.Context) error
 	// Blocked returns those of the units that have a conflict which is not settled.
 	Blocked(ctx context.Context, units []int32) ([]int32, error)
-	// Spare turns all that would change rows of the units into keeping them.
+	// Spare keeps all that stands of the units.
 	Spare(ctx context.Context, units []int32) error
 	// Replaced passes each row that a settled conflict is about to overwrite or delete.
 	Replaced(ctx context.Context, e *mapping.RowPlan, row func(*shard.Decided) error, page func() error) error
 	// Write does all that was decided in one statement: constraints see its end.
 	Write(ctx context.Context) error
-	// Decided passes each key of the entry with the row as it stands now, in the order of units; after some of them it calls page,
-	// which may use the transaction.
+	// Decided passes each key of the entry with the row as it stands now, in the order of units and of their legacy keys.
 	Decided(ctx context.Context, e *mapping.RowPlan, row func(*shard.Decided) error, page func() error) error
-	// Remove deletes the rows of the entry's table that have the keys, none of which is ours, and passes each. Rows to which others refer stay.
-	Remove(ctx context.Context, e *mapping.RowPlan, keys [][]byte, yield func(key, tuple []byte) error) error
-	// Needed returns, for the rows of the entry's table that came in by Write, the keys by which foreign keys and identifiers refer to
-	// them, in pages: each the fields of the columns named, as in shard.Arrived.TargetKey.
-	Needed(ctx context.Context, e *mapping.RowPlan, page func(keys [][]byte) error) error
+	// Needed passes the keys by which others refer to the rows of the entry that Write has inserted, as in shard.Wait.NeedsKey.
+	Needed(ctx context.Context, e *mapping.RowPlan, row func(key []byte) error, page func() error) error
 }
 
-// A RedoBook is a Book that knows what became of units before.
+// A RedoBook is a Book that knows what became of units before. Its methods look at units by their canonical keys; those of a redo of
+// users are users, else the units of the shard's entry.
 type RedoBook interface {
 	Book
 	// Accounts returns what has become of each unit, by position; without its Rows, which may be more than memory holds.
 	Accounts(ctx context.Context, units []keyspace.Key) ([]shard.Account, error)
 	// Standing passes the standing rows of the units in pages of one entry each, with the position of their unit; page may use the transaction.
 	Standing(ctx context.Context, units []keyspace.Key, page func(entry int, rows []shard.Arrived) error) error
-	// Known returns which of the keys any manifest of the migration has as standing rows of the table (schema.table), by position.
+	// Known returns, by position, which of the target keys some manifest of the migration has as a standing row of one of the entries.
 	Known(ctx context.Context, entries []int, keys [][]byte) (map[int]bool, error)
 	// Waiters returns the rows that wait for rows of the table (schema.table) with one of the keys.
 	Waiters(ctx context.Context, table string, keys [][]byte) ([]shard.Waiter, error)
-	// Undo notes of all standing rows of the units that they are no longer what the manifests say; their current ones are listed by Block.
+	// Undo forgets what became of the units: their standing rows are undone by this shard, their waiting and set-aside rows deleted. What they
+	// are from now on, Block and Close tell. A Block's row of Unit -1 belongs to no user, and so does a Wait or Refusal of that unit.
 	Undo(ctx context.Context, units []keyspace.Key) error
 	// Originals keeps what rules that lose something, or conflicts, have replaced.
 	Originals(ctx context.Context, originals []shard.Original) error
