@@ -26,7 +26,7 @@ func Compile(from LegacyType, to TargetType, rules Rules) (*Program, error) {
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
-	return &Program{names: c.names, run: run}, nil
+	return &Program{names: c.names, loses: c.losing(), run: run}, nil
 }
 
 // A compiler collects what Compile finds out.
@@ -35,7 +35,10 @@ type compiler struct {
 	to    TargetType
 	rules Rules
 	class class // of the value that reaches the conversion
+	final bool  // the step that is compiled gives what the conversion gets
 	names []string
+	lossy Hit // of steps, those that lose something
+	exact Hit // and those that do not
 	errs  []error
 }
 

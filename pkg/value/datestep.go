@@ -14,7 +14,8 @@ type stamp struct {
 
 // dateStep compiles the formats, in MySQL's letters. Its stage gives YYYY-MM-DD HH:MM:SS, with a fraction if there is one, for the
 // first format that fits the whole text; zero and partial dates fit, for the policies to judge.
-func (c *compiler) dateStep(formats []string) step {
+func (c *compiler) dateStep(s Step) step {
+	formats := s.Args
 	if len(formats) == 0 {
 		c.errorf("steps: date needs a format; write {date: [\"%%Y-%%m-%%d\"]}")
 	}
@@ -22,7 +23,8 @@ func (c *compiler) dateStep(formats []string) step {
 	for _, format := range formats {
 		all = append(all, c.directives(format))
 	}
-	hit := c.bit(stepDate)
+	c.class = dated
+	hit := c.rule(s, false)
 	return func(next stage) stage {
 		return func(dst, in []byte) ([]byte, bool, Hit, Fault) {
 			if in == nil {

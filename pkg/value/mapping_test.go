@@ -35,10 +35,10 @@ func TestCompileSaysWhatToWriteInstead(t *testing.T) {
 		{"a BIT to text", bit, text, value.Rules{}, "COLUMN + 0"},
 		{"text to bytes", varchar, target("bytea"), value.Rules{}, "CAST(COLUMN AS BINARY)"},
 		{"a number to a uuid", integer, target("uuid"), value.Rules{}, "{uuid: ENTITY, of: COLUMN}"},
-		{"a type unknown to us", value.LegacyType{Name: "GEOMETRY"}, text, value.Rules{}, "sql expression"},
+		{"a type unknown to us", value.LegacyType{Name: "XMLTYPE"}, text, value.Rules{}, "sql expression"},
 		{"a target type unknown to us", varchar, target("tsvector"), value.Rules{IfNull: ptr("x")}, "tsvector is not supported"},
 		{"a date step's result in a number", varchar, integer4, value.Rules{Steps: formats("%Y-%m-%d")}, "a date step's result"},
-		{"an unknown step", varchar, text, value.Rules{Steps: steps("upper")}, `no step "upper"`},
+		{"an unknown step", varchar, text, value.Rules{Steps: steps("title")}, `no step "title"`},
 		{"a step with arguments", varchar, text, value.Rules{Steps: []value.Step{{Name: "trim", Args: []string{"x"}}}}, "no arguments"},
 		{"a step on bits", bit, target("boolean"), value.Rules{Steps: steps("trim")}, "works on text"},
 		{"a date step without a format", varchar, text, value.Rules{Steps: formats()}, "needs a format"},
@@ -63,7 +63,7 @@ func TestCompileSaysWhatToWriteInstead(t *testing.T) {
 		})
 	}
 	t.Run("all faults at once", func(t *testing.T) {
-		_, err := value.Compile(varchar, integer4, value.Rules{Steps: steps("upper"), IfNull: ptr("x"), BadText: word("x")})
+		_, err := value.Compile(varchar, integer4, value.Rules{Steps: steps("title"), IfNull: ptr("x"), BadText: word("x")})
 		if err == nil || strings.Count(err.Error(), "\n") != 3 {
 			t.Errorf("got %v, want four errors", err)
 		}

@@ -18,17 +18,9 @@ func (c *compiler) mender() mender {
 	bad := c.patch(badText, c.rules.BadText)
 	nul := c.patch(nulByte, c.rules.NulByte)
 	return func(in []byte) ([]byte, Hit, Fault) {
-		text, hit := in, Hit(0)
-		if !utf8.Valid(text) {
-			switch bad.word {
-			case Strip, To:
-				text = bytes.ToValidUTF8(text, bad.to)
-			case CP1252:
-				text = decodeCP1252(text)
-			default:
-				return nil, 0, badText
-			}
-			hit |= bad.bit
+		text, hit, ok := bad.wellFormed(in)
+		if !ok {
+			return nil, 0, badText
 		}
 		if bytes.IndexByte(text, 0) >= 0 {
 			if nul.word != Strip && nul.word != To {
@@ -42,6 +34,20 @@ func (c *compiler) mender() mender {
 		}
 		return text, hit, ""
 	}
+}
+
+// wellFormed gives the text that bad_text makes of bytes which are no UTF-8; not ok where it refuses them.
+func (g *guard) wellFormed(in []byte) (text []byte, hit Hit, ok bool) {
+	if utf8.Valid(in) {
+		return in, 0, true
+	}
+	switch g.word {
+	case Strip, To:
+		return bytes.ToValidUTF8(in, g.to), g.bit, true
+	case CP1252:
+		return decodeCP1252(in), g.bit, true
+	}
+	return nil, 0, false
 }
 
 // patch is a guard whose text stands in place of the offending bytes alone, not of the value.

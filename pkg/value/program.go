@@ -4,6 +4,7 @@ package value
 // goroutines may use it at the same time.
 type Program struct {
 	names []string
+	loses Hit
 	run   stage
 }
 

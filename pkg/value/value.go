@@ -41,10 +41,6 @@ type Fault string
 
 // The names of rules, and the faults that no rule can mend.
 const (
-	stepTrim    = "trim"
-	stepLower   = "lower"
-	stepEmpty   = "empty_to_null"
-	stepDate    = "date"
 	values      = "values"
 	ifNull      = "if_null"
 	zeroDate    = "zero_date"
