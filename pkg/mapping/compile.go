@@ -25,6 +25,12 @@ func Compile(ctx context.Context, file *File, legacy *LegacyCatalog, target *Tar
 			k.entry(e)
 		}
 	}
+	for _, e := range entries {
+		if e.gathers != nil {
+			e.gathers.plan.Ordinal = len(c.Plans)
+			c.Plans = append(c.Plans, e.gathers.plan)
+		}
+	}
 	k.leftovers(entries)
 	if err := k.faults.Err(); err != nil {
 		return nil, k.warnings.Sorted(), err
@@ -63,9 +69,6 @@ func (k *compiler) later() {
 	k.originals(k.file.Policies, Pos{}, "keep_originals")
 	for i, e := range k.file.Tables {
 		path := fmt.Sprintf("tables[%d]", i)
-		if e.Gather != nil {
-			k.fault(e.Gather.Pos, path+".gather", laterFix, "attribute tables cannot be gathered yet")
-		}
 		k.originals(e.Policies, e.Pos, path+".keep_originals")
 		for _, c := range e.Columns {
 			if c.SQL != nil {

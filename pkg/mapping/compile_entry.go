@@ -20,6 +20,7 @@ func (k *compiler) entry(e *entry) {
 		k.ownKey(e)
 	}
 	k.columns(e)
+	k.gather(e)
 	k.unfed(e)
 	k.readBackKey(e)
 }
@@ -78,13 +79,21 @@ func (k *compiler) unindexed(e *entry, table *source) {
 // shards estimates how many shards the users make: a shard's weight is that of all rows of its users.
 func (k *compiler) shards() int64 {
 	rows := int64(0)
-	for _, e := range k.file.Tables {
-		tables, err := parseFrom(e.From.SQL)
-		if err != nil || len(e.User) == 0 {
-			continue
+	count := func(from Expr) {
+		tables, err := parseFrom(from.SQL)
+		if err != nil {
+			return
 		}
 		if t := k.legacy.Table(tables[0].table); t != nil {
 			rows += t.Rows
+		}
+	}
+	for _, e := range k.file.Tables {
+		if len(e.User) > 0 {
+			count(e.From)
+		}
+		if e.Gather != nil {
+			count(e.Gather.From)
 		}
 	}
 	weight := int64(k.file.Users.ShardRows)
@@ -108,8 +117,8 @@ func (k *compiler) ownKey(e *entry) {
 // unfed checks the columns of the target that nothing feeds.
 func (k *compiler) unfed(e *entry) {
 	target, fed, drawn := e.plan.Target, map[string]bool{}, map[string]bool{}
-	for _, c := range e.Columns {
-		fed[c.Name] = true
+	for _, name := range e.fed() {
+		fed[name] = true
 	}
 	for _, name := range e.WrittenByTarget {
 		drawn[name.Text] = true
@@ -165,7 +174,7 @@ func (k *compiler) readBackKey(e *entry) {
 		k.fault(e.Into.Pos, e.path+".into", "add a primary key", "%s has no primary key, so that what arrived could not be found again", e.plan.Into)
 		return
 	}
-	if len(e.plan.Columns) == len(e.Columns) { // else the key may be among what has faults
+	if len(e.plan.Columns) == len(e.fed()) { // else the key may be among what has faults
 		k.fault(e.Into.Pos, e.path+".columns", "feed the primary key, or add a unique constraint over fed NOT NULL columns",
 			"no primary or unique key of %s is fed whole, so that what arrived could not be found again", e.plan.Into)
 	}

@@ -175,8 +175,6 @@ func TestFaultsOfLeftovers(t *testing.T) {
 
 func TestFaultsOfWhatIsNotThereYet(t *testing.T) {
 	runAll(t, []misfit{
-		{name: "gather", edits: []string{"    joins: {countries: lookup}\n", "    joins: {countries: lookup}\n    gather: {from: sessions, user: id, name: id, value: id, keep: {into: meta, like: [\"%\"]}}\n", "ignore: {sessions: worthless}\n", ""},
-			want: `15:13: tables[1].gather: attribute tables cannot be gathered yet (take it out, or wait for the version that has it)`},
 		{name: "originals of the file, an entry and a column", edits: []string{"name: m\n", "name: m\nkeep_originals: true\n", "    unowned: migrate\n", "    unowned: migrate\n    keep_originals: true\n",
 			"steps: [trim]}", "steps: [trim], keep_originals: true}"},
 			want: `keep_originals: originals cannot be kept yet (take it out, or wait for the version that has it)

@@ -9,7 +9,7 @@ import (
 func (k *compiler) leftovers(entries []*entry) {
 	users := map[*LegacyTable][]*entry{} // a table to the entries that read it
 	whole := true
-	for _, e := range entries {
+	for _, e := range withAttributes(entries) {
 		whole = whole && len(e.tables) > 0
 		for _, t := range e.tables {
 			if !slices.Contains(users[t.LegacyTable], e) {
@@ -23,7 +23,7 @@ func (k *compiler) leftovers(entries []*entry) {
 		switch {
 		case len(users[t]) > 0:
 			k.unmentioned(t, users[t])
-		case whole && !ignored[t] && !k.gathered(t):
+		case whole && !ignored[t]:
 			k.fault(Pos{}, "ignore", fmt.Sprintf("feed a table from it, or write ignore: {%s: why}", t.Name), "no entry reads the legacy table %s", t.Name)
 		}
 	}
@@ -47,15 +47,15 @@ func (k *compiler) ignoredTables(users map[*LegacyTable][]*entry) map[*LegacyTab
 	return ignored
 }
 
-// gathered reports whether an entry gathers a table: that this cannot be done yet is said elsewhere.
-func (k *compiler) gathered(t *LegacyTable) bool {
-	return slices.ContainsFunc(k.file.Tables, func(e Entry) bool {
-		if e.Gather == nil {
-			return false
+// withAttributes returns the entries, and behind them their attribute tables.
+func withAttributes(entries []*entry) []*entry {
+	all := slices.Clone(entries)
+	for _, e := range entries {
+		if e.gathers != nil {
+			all = append(all, e.gathers.entry)
 		}
-		tables, _ := parseFrom(e.Gather.From.SQL)
-		return slices.ContainsFunc(tables, func(f fromTable) bool { return k.legacy.Table(f.table) == t })
-	})
+	}
+	return all
 }
 
 // ignoredColumns checks that the columns which an entry ignores are there.
@@ -63,8 +63,15 @@ func (k *compiler) ignoredColumns(e *entry) {
 	if len(e.tables) == 0 {
 		return
 	}
+	tables := e.tables
+	if e.gathers != nil {
+		if len(e.gathers.tables) == 0 {
+			return
+		}
+		tables = slices.Concat(tables, e.gathers.tables)
+	}
 	for _, reason := range e.Ignore {
-		if !slices.ContainsFunc(e.tables, func(t source) bool { return t.Column(reason.Name) != nil }) {
+		if !slices.ContainsFunc(tables, func(t source) bool { return t.Column(reason.Name) != nil }) {
 			t := e.tables[0].LegacyTable
 			k.fault(reason.Pos, e.path+".ignore."+reason.Name, didYouMean(reason.Name, columnNames(t)), "%s has no column %s", t.Name, reason.Name)
 		}
@@ -93,10 +100,13 @@ func (k *compiler) unmentioned(t *LegacyTable, users []*entry) {
 			accounted[t.Column(reason.Name)] = true
 		}
 	}
-	first := users[0]
+	path := users[0].path
+	if host := users[0].host; host != nil {
+		path = host.path
+	}
 	for i := range t.Columns {
 		if c := &t.Columns[i]; !accounted[c] {
-			k.fault(first.Pos, first.path+".ignore", fmt.Sprintf("feed a column from it, or write ignore: {%s: why}", c.Name),
+			k.fault(users[0].Pos, path+".ignore", fmt.Sprintf("feed a column from it, or write ignore: {%s: why}", c.Name),
 				"no expression mentions column %s of the legacy table %s", c.Name, t.Name)
 		}
 	}

@@ -18,6 +18,8 @@ type entry struct {
 	keyTypes []value.LegacyType
 	types    [][]value.LegacyType // of each of Columns, those of its expressions
 	fits     bool                 // source and target are there, so that the rest can be looked at
+	gathers  *gathering           // nil without a gather
+	host     *entry               // of an attribute table: the entry that gathers it
 }
 
 // read looks up what the mapping names in both catalogs, and asks the legacy server what its expressions are.
@@ -33,6 +35,9 @@ func (k *compiler) read(ctx context.Context) ([]*entry, error) {
 		e.scope = k.scope(f.From, e.path+".from")
 		e.types = make([][]value.LegacyType, len(f.Columns))
 		entries[i] = e
+		if err := k.readGather(ctx, e); err != nil {
+			return nil, err
+		}
 		into := k.into(e)
 		if !k.source(e) {
 			continue

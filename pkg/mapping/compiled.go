@@ -11,7 +11,7 @@ type Compiled struct {
 	Hash        string // of the mapping's meaning, see Hash
 	Fingerprint string // of both schemas as far as the mapping uses them
 	Keys        Keyspace
-	Plans       []*RowPlan // one for each of File.Tables, in that order
+	Plans       []*RowPlan // one for each of File.Tables, in that order, and behind them one for the attribute table of each that has a gather
 }
 
 // A Keyspace is where the users' keys come from, which is what is split into shards.
@@ -25,7 +25,7 @@ type Keyspace struct {
 // A RowPlan is one entry of the mapping's tables, compiled: what to read of the legacy database, and how a row that was read
 // becomes a row of the target.
 type RowPlan struct {
-	Ordinal int    // position in the mapping's tables
+	Ordinal int    // position in Compiled.Plans
 	Into    string // schema.table
 	Target  *TargetTable
 
@@ -46,6 +46,17 @@ type RowPlan struct {
 	Columns    []FedColumn // the target's fed columns, in the order of COPY
 	KeyColumns []int       // positions in Columns of the read-back key: the primary key, or another fed unique key
 	KeyName    string      // name of that key's constraint or index
+
+	Gather     *GatherPlan // how attributes become further cells of its rows; nil where there are none
+	GatheredBy *RowPlan    // of an attribute table: whose rows its own go into, as it feeds no column by itself; else nil
+}
+
+// Filters reports whether the mapping leaves rows of the row source out by a condition.
+func (p *RowPlan) Filters() bool {
+	if p.GatheredBy != nil {
+		return p.GatheredBy.Where != ""
+	}
+	return p.Where != ""
 }
 
 // OfUsers reports whether the rows belong to users; otherwise the entry is split by a key of its own.
