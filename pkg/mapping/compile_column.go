@@ -77,6 +77,7 @@ func rulesOf(r Rules, p Policies) value.Rules {
 	out := value.Rules{
 		ZeroDate: policyOf(p.ZeroDate), PartialDate: policyOf(p.PartialDate), NulByte: policyOf(p.NulByte), BadText: policyOf(p.BadText),
 		OutOfRange: policyOf(p.OutOfRange), TooLong: policyOf(p.TooLong), JSONNul: policyOf(p.JSONNul),
+		JSONDuplicate: policyOf(p.JSONDuplicate), DSTGap: policyOf(p.DSTGap), DSTOverlap: policyOf(p.DSTOverlap),
 	}
 	for _, step := range r.Steps {
 		out.Steps = append(out.Steps, value.Step{Name: step.Name, Args: step.Args})

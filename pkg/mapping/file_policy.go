@@ -10,6 +10,9 @@ type Policies struct {
 	OutOfRange    Policy `json:"out_of_range,omitzero"`
 	TooLong       Policy `json:"too_long,omitzero"`
 	JSONNul       Policy `json:"json_nul,omitzero"`
+	JSONDuplicate Policy `json:"json_duplicate,omitzero"`
+	DSTGap        Policy `json:"dst_gap,omitzero"`
+	DSTOverlap    Policy `json:"dst_overlap,omitzero"`
 	KeepOriginals *bool  `json:"keep_originals,omitempty"`
 }
 
@@ -33,6 +36,9 @@ const (
 	PolicyClamp    PolicyDo = "clamp"
 	PolicyTruncate PolicyDo = "truncate"
 	PolicyTo       PolicyDo = "to"
+	PolicyLast     PolicyDo = "last"
+	PolicyForward  PolicyDo = "forward"
+	PolicySecond   PolicyDo = "second"
 )
 
 // Or is p, with what p does not say taken from wider: column.Or(entry).Or(file).
@@ -45,6 +51,9 @@ func (p Policies) Or(wider Policies) Policies {
 		OutOfRange:    p.OutOfRange.or(wider.OutOfRange),
 		TooLong:       p.TooLong.or(wider.TooLong),
 		JSONNul:       p.JSONNul.or(wider.JSONNul),
+		JSONDuplicate: p.JSONDuplicate.or(wider.JSONDuplicate),
+		DSTGap:        p.DSTGap.or(wider.DSTGap),
+		DSTOverlap:    p.DSTOverlap.or(wider.DSTOverlap),
 		KeepOriginals: orBool(p.KeepOriginals, wider.KeepOriginals),
 	}
 }

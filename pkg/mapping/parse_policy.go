@@ -82,6 +82,12 @@ var policyFields = []field[Policies]{
 		policyShape(noReplacement, "reject", "truncate"), func(p *Policies) *Policy { return &p.TooLong }),
 	may("json_nul", `a \u0000 inside json: reject (default), or strip`,
 		policyShape(noReplacement, "reject", "strip"), func(p *Policies) *Policy { return &p.JSONNul }),
+	may("json_duplicate", "a name that an object has twice, with other values, where jsonb keeps one: reject (default), or last",
+		policyShape(noReplacement, "reject", "last"), func(p *Policies) *Policy { return &p.JSONDuplicate }),
+	may("dst_gap", "a local time that the clocks have skipped: reject (default), to_null, or forward, 03:30 for 02:30",
+		policyShape(noReplacement, "reject", "to_null", "forward"), func(p *Policies) *Policy { return &p.DSTGap }),
+	may("dst_overlap", "a local time that the clocks have shown twice: reject (default), to_null, first, or second",
+		policyShape(noReplacement, "reject", "to_null", "first", "second"), func(p *Policies) *Policy { return &p.DSTOverlap }),
 	may("keep_originals", "true keeps what a policy changed beside the new value",
 		maybe(boolShape), func(p *Policies) **bool { return &p.KeepOriginals }),
 }

@@ -1,6 +1,7 @@
 package value_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -127,9 +128,8 @@ func TestLocalTimesBecomeTheInstantsThatShowThem(t *testing.T) {
 	for _, x := range []struct{ name, zone, in, want string }{
 		{"in winter", "Europe/Berlin", "2021-01-15 12:00:00", "2021-01-15 11:00:00"},
 		{"in summer", "Europe/Berlin", "2021-07-15 12:00:00", "2021-07-15 10:00:00"},
-		{"shown twice is the first", "Europe/Berlin", "2021-10-31 02:30:00", "2021-10-31 00:30:00"},
 		{"before the clocks go back", "America/New_York", "2021-11-07 00:59:59", "2021-11-07 04:59:59"},
-		{"half an hour", "Australia/Lord_Howe", "2021-04-04 01:45:00", "2021-04-03 14:45:00"},
+		{"before they go back by half an hour", "Australia/Lord_Howe", "2021-04-04 01:15:00", "2021-04-03 14:15:00"},
 		{"behind a skipped day", "Pacific/Apia", "2011-12-31 00:00:00", "2011-12-30 10:00:00"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -140,14 +140,49 @@ func TestLocalTimesBecomeTheInstantsThatShowThem(t *testing.T) {
 			}
 		})
 	}
-	t.Run("skipped is a fault", func(t *testing.T) {
-		for in, in2 := range map[string]string{"2021-03-28 02:30:00": "Europe/Berlin", "2011-12-30 12:00:00": "Pacific/Apia", "2021-03-28 02:00:00.000001": "Europe/Berlin"} {
-			p := compile(t, datetime, to, value.Rules{Zone: zone(t, in2)})
-			if got := outcome(p, value.Cell(in)); got != "fault dst_gap" {
-				t.Errorf("%s %s: %s", in, in2, got)
+	t.Run("pitfall 13: skipped or shown twice is a fault", func(t *testing.T) {
+		for in, want := range map[string][2]string{
+			"2021-03-28 02:30:00":        {"Europe/Berlin", "dst_gap"},
+			"2011-12-30 12:00:00":        {"Pacific/Apia", "dst_gap"},
+			"2021-03-28 02:00:00.000001": {"Europe/Berlin", "dst_gap"},
+			"2021-10-31 02:00:00":        {"Europe/Berlin", "dst_overlap"},
+			"2021-10-31 02:59:59.999999": {"Europe/Berlin", "dst_overlap"},
+			"2021-04-04 01:45:00":        {"Australia/Lord_Howe", "dst_overlap"},
+		} {
+			p := compile(t, datetime, to, value.Rules{Zone: zone(t, want[0])})
+			if got := outcome(p, value.Cell(in)); got != "fault "+want[1] {
+				t.Errorf("%s %s: %s", in, want[0], got)
 			}
 		}
 	})
+	for _, x := range []struct{ policy, zone, in, want string }{
+		{"first", "Europe/Berlin", "2021-10-31 02:30:00", "2021-10-31 00:30:00"},
+		{"second", "Europe/Berlin", "2021-10-31 02:30:00", "2021-10-31 01:30:00"},
+		{"first", "Australia/Lord_Howe", "2021-04-04 01:45:00", "2021-04-03 14:45:00"},
+		{"second", "Australia/Lord_Howe", "2021-04-04 01:45:00", "2021-04-03 15:15:00"},
+		{"forward", "Europe/Berlin", "2021-03-28 02:30:00", "2021-03-28 01:30:00"},
+		{"forward", "Pacific/Apia", "2011-12-30 12:00:00", "2011-12-30 22:00:00"},
+		{"to_null", "Europe/Berlin", "2021-10-31 02:30:00", ""},
+		{"to_null", "Europe/Berlin", "2021-03-28 02:30:00", ""},
+	} {
+		t.Run(x.policy+" decides about "+x.in+" in "+x.zone+", and is counted", func(t *testing.T) {
+			rules := value.Rules{Zone: zone(t, x.zone), DSTGap: word(value.ToNull), DSTOverlap: word(x.policy)}
+			if x.policy == value.Forward {
+				rules.DSTGap, rules.DSTOverlap = word(x.policy), value.Policy{}
+			}
+			p := compile(t, datetime, to, rules)
+			got, null, hit, fault := p.Append([]byte{}, value.Cell(x.in))
+			if fault != "" || hit == 0 || null != (x.want == "") {
+				t.Fatalf("null %v, hit %b, fault %q", null, hit, fault)
+			}
+			if !null && !cmp.Equal(got, s.reads("timestamptz", []string{x.want})[0]) {
+				t.Errorf("%x is not %s", got, x.want)
+			}
+			if got := outcome(p, value.Cell("2021-07-15 12:00:00")); strings.Contains(got, " ") {
+				t.Errorf("a time of which there is no doubt is counted: %s", got)
+			}
+		})
+	}
 }
 
 func zone(t testing.TB, name string) *time.Location {

@@ -28,7 +28,7 @@ func (c *compiler) toJSON(k kind) stage {
 	}
 	encode := appendJSON
 	if k == kindJSONB {
-		encode = appendJSONB
+		encode = jsonbEncoder(c.guard(jsonDuplicate, c.rules.JSONDuplicate))
 	}
 	return func(dst, in []byte) ([]byte, bool, Hit, Fault) {
 		text, hit, fault := mend(in)
@@ -43,11 +43,11 @@ func (c *compiler) toJSON(k kind) stage {
 				text, hit = stripped, hit|g.bit
 			}
 		}
-		out, fault := encode(dst, text)
+		out, more, fault := encode(dst, text)
 		if fault != "" {
 			return refuse(dst, fault)
 		}
-		return done(out, hit)
+		return done(out, hit|more)
 	}
 }
 
@@ -74,9 +74,9 @@ func withoutNul(text []byte) []byte {
 }
 
 // appendJSON appends a document as it is written, which is what json stores and sends.
-func appendJSON(dst, text []byte) ([]byte, Fault) {
+func appendJSON(dst, text []byte) ([]byte, Hit, Fault) {
 	if !json.Valid(text) {
-		return dst, badJSON
+		return dst, 0, badJSON
 	}
-	return append(dst, text...), ""
+	return append(dst, text...), 0, ""
 }

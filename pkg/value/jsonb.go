@@ -12,17 +12,20 @@ const jsonbVersion = 1
 // deepest is how far a document may be nested; MySQL's limit is 100, and PostgreSQL's is the size of its stack.
 const deepest = 1000
 
-// appendJSONB appends a document as jsonb_send writes it: one blank after colons and commas, keys by length and then by bytes with
-// the last of equal ones left, numbers without exponent, text with the fewest escapes.
-func appendJSONB(dst, text []byte) ([]byte, Fault) {
-	p := parser{in: text, out: append(dst, jsonbVersion)}
-	if p.value(0) && p.blank() && p.at == len(p.in) {
-		return p.out, ""
+// jsonbEncoder appends documents as jsonb_send writes them: one blank after colons and commas, keys by length and then by bytes, numbers
+// without exponent, text with the fewest escapes. Of members of the same name and different values jsonb keeps the last, and loses the
+// others: what the guard says of that.
+func jsonbEncoder(duplicates guard) func(dst, text []byte) ([]byte, Hit, Fault) {
+	return func(dst, text []byte) ([]byte, Hit, Fault) {
+		p := parser{in: text, out: append(dst, jsonbVersion), last: duplicates.word == Last}
+		switch {
+		case !p.value(0) || !p.blank() || p.at != len(p.in):
+			return dst, 0, cmp.Or(p.fault, badJSON)
+		case p.lost:
+			return p.out, duplicates.bit, ""
+		}
+		return p.out, 0, ""
 	}
-	if p.fault == "" {
-		p.fault = badJSON
-	}
-	return dst, p.fault
 }
 
 // A parser reads a document and writes its canonical form. Its methods are false where the text is no JSON.
@@ -31,6 +34,8 @@ type parser struct {
 	at    int
 	out   []byte
 	fault Fault // of what is JSON and no jsonb
+	last  bool  // the last of members of one name may stand for all
+	lost  bool  // and so it does
 }
 
 // blank skips white space; it is always true.
@@ -127,8 +132,8 @@ func (p *parser) object(depth int) bool {
 		}
 		members = append(members, m)
 	}
-	if !slices.IsSortedFunc(members, strictly) {
-		p.arrange(start, members)
+	if !slices.IsSortedFunc(members, strictly) && !p.arrange(start, members) {
+		return false
 	}
 	p.out = append(p.out, '}')
 	return true
@@ -167,20 +172,28 @@ func strictly(a, b member) int {
 	return -1
 }
 
-// arrange puts the members, which stand from start on, into order.
-func (p *parser) arrange(start int, members []member) {
+// arrange puts the members, which stand from start on, into order. It is false where a value would be lost that must not be.
+func (p *parser) arrange(start int, members []member) bool {
 	written := slices.Clone(p.out[start:])
 	slices.SortStableFunc(members, byKey)
 	p.out = p.out[:start]
+	text := func(m member) []byte { return written[m.start-start : m.end-start] }
 	for i, m := range members {
 		if i+1 < len(members) && bytes.Equal(m.key, members[i+1].key) {
+			if !bytes.Equal(text(m), text(members[i+1])) {
+				p.lost = true
+			}
 			continue
 		}
 		if len(p.out) > start {
 			p.out = append(p.out, ", "...)
 		}
-		p.out = append(p.out, written[m.start-start:m.end-start]...)
+		p.out = append(p.out, text(m)...)
 	}
+	if p.lost && !p.last {
+		p.fault = jsonDuplicate
+	}
+	return p.fault == ""
 }
 
 // number reads a number of JSON's grammar, which is narrower than a decimal's.

@@ -8,12 +8,21 @@ const (
 	Keep     = "keep"     // go on with the value as it is
 	ToNull   = "to_null"  // put NULL in its place
 	To       = "to"       // put the text To in its place
-	First    = "first"    // the first month or day in place of a 00
+	First    = "first"    // the first month or day in place of a 00; the first of two instants
+	Second   = "second"   // the second of two instants
+	Forward  = "forward"  // as a clock shows it that was not put forward
+	Last     = "last"     // the last of several members of one name
 	Strip    = "strip"    // take the offending bytes out
 	CP1252   = "cp1252"   // read the bytes as MySQL's latin1
 	Clamp    = "clamp"    // take the nearest value that the target can hold
 	Truncate = "truncate" // keep as many characters as the target can hold
 )
+
+// A Step is one named transformation of a text: trim, lower, empty_to_null, or date with its formats as Args.
+type Step struct {
+	Name string
+	Args []string
+}
 
 // An Outcome is what becomes of an old value: Word is Reject, Keep, ToNull or To, and To is the text of the target type that To
 // puts in its place. The zero Outcome rejects.
@@ -40,6 +49,11 @@ type Rules struct {
 	TooLong     Policy // more characters than the target's length: reject, truncate
 	JSONNul     Policy // \u0000 in JSON: reject, strip
 
+	// JSONDuplicate is for names that an object has twice, with different values, of which jsonb keeps one: reject, last.
+	JSONDuplicate Policy
+	DSTGap        Policy // a local time that the clocks of Zone have skipped: reject, to_null, forward
+	DSTOverlap    Policy // a local time that they have shown twice: reject, to_null, first, second
+
 	Zone *time.Location // in which DATETIME values were written; nil is UTC
 }
 
@@ -53,8 +67,17 @@ func (r *Rules) policies() []declared {
 		{outOfRange, r.OutOfRange, []string{Reject, ToNull, Clamp}},
 		{tooLong, r.TooLong, []string{Reject, Truncate}},
 		{jsonNul, r.JSONNul, []string{Reject, Strip}},
+		{jsonDuplicate, r.JSONDuplicate, []string{Reject, Last}},
+		{dstGap, r.DSTGap, []string{Reject, ToNull, Forward}},
+		{dstOverlap, r.DSTOverlap, []string{Reject, ToNull, First, Second}},
 	}
 }
+
+// The names of the policies that came last.
+const (
+	jsonDuplicate = "json_duplicate"
+	dstOverlap    = "dst_overlap"
+)
 
 // A declared policy is one with its name.
 type declared struct {

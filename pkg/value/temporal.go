@@ -64,10 +64,10 @@ func (c *compiler) toDate() stage {
 }
 
 func (c *compiler) toTimestamp(k kind) stage {
-	zone := time.UTC
+	var zone *time.Location
 	switch {
 	case c.class == dated, c.class == local:
-		if k == kindTimestamptz && c.rules.Zone != nil {
+		if k == kindTimestamptz {
 			zone = c.rules.Zone
 		}
 	case c.class == moment, c.class == instant && k == kindTimestamptz:
@@ -80,49 +80,26 @@ func (c *compiler) toTimestamp(k kind) stage {
 	default:
 		return c.missing("write a sql expression that makes a DATETIME of it")
 	}
-	unit := units[c.to.fraction()]
+	unit, clock := units[c.to.fraction()], c.wallClock(zone)
 	return c.calendar().stage(func(dst []byte, t civil, hit Hit) ([]byte, bool, Hit, Fault) {
 		micros := t.micros()
 		if micros%unit != 0 {
 			return refuse(dst, badScale)
 		}
-		if zone != time.UTC {
-			offset, ok := offsetAt(zone, micros)
-			if !ok {
-				return refuse(dst, dstGap)
+		if clock != nil {
+			offset, doubt := clock.instant(micros)
+			if doubt != nil {
+				switch doubt.word {
+				case First, Second, Forward:
+				default:
+					return doubt.resolve(dst)
+				}
+				hit |= doubt.bit
 			}
 			micros -= offset
 		}
 		return done(binary.BigEndian.AppendUint64(dst, uint64(micros)), hit)
 	})
-}
-
-// unixEpoch is 2000-01-01 in seconds since 1970.
-const unixEpoch = 946684800
-
-// offsetAt returns how many microseconds the zone is ahead of UTC at a local time, given in microseconds since 2000-01-01 on the
-// wall. Of a time that the clocks show twice it is the first; of one that they skip, not ok.
-func offsetAt(zone *time.Location, wall int64) (micros int64, ok bool) {
-	seconds := wall / 1e6
-	if wall%1e6 < 0 {
-		seconds--
-	}
-	seconds += unixEpoch
-	// Zones are less than a day from UTC, so what holds a day before and a day after covers every change in between. The larger
-	// offset is the one that makes the earlier instant.
-	const day = 86400
-	before, after := zoneOffset(zone, seconds-day), zoneOffset(zone, seconds+day)
-	for _, offset := range [2]int64{max(before, after), min(before, after)} {
-		if zoneOffset(zone, seconds-offset) == offset {
-			return offset * 1e6, true
-		}
-	}
-	return 0, false
-}
-
-func zoneOffset(zone *time.Location, unix int64) int64 {
-	_, offset := time.Unix(unix, 0).In(zone).Zone()
-	return int64(offset)
 }
 
 const dayMicros = 86400e6
