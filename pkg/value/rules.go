@@ -18,12 +18,6 @@ const (
 	Truncate = "truncate" // keep as many characters as the target can hold
 )
 
-// A Step is one named transformation of a text: trim, lower, empty_to_null, or date with its formats as Args.
-type Step struct {
-	Name string
-	Args []string
-}
-
 // An Outcome is what becomes of an old value: Word is Reject, Keep, ToNull or To, and To is the text of the target type that To
 // puts in its place. The zero Outcome rejects.
 type Outcome struct{ Word, To string }

@@ -35,8 +35,8 @@ type Hit uint64
 
 // A Fault says why a value was refused: the kind of the rule or check that refused it, the first half of a cause
 // KIND:TABLE.COLUMN. It holds no value. The empty Fault is none. Next to the names of the rules there are scale (digits after the
-// point that the target would round away), dst_gap (a local time that the clocks have skipped), uuid, inet, macaddr and json (a text
-// that is none), point (a geometry that is none, or that has an SRID) and syntax (a value that its legacy type does not write).
+// point that the target would round away), date (a day that no calendar has), uuid, inet, macaddr and json (a text that is none),
+// point (a geometry that is none, or that has an SRID) and syntax (a value that its legacy type does not write).
 type Fault string
 
 // The names of rules, and the faults that no rule can mend.
