@@ -17,6 +17,11 @@ type Tx struct {
 	shapes map[*mapping.RowPlan]*shape
 	marks  map[*shard.Window]mark
 	absent map[string]struct{} // keys of the window being read back that have not been met; kept for its memory
+
+	grounds    map[*mapping.RowPlan]*ground // see Clear
+	compared   []*mapping.RowPlan
+	references []reference
+	cursors    int
 }
 
 // A mark is where a window's rows begin, as far as its COPY extended the table.
@@ -59,6 +64,7 @@ func (t *Tx) Undo(ctx context.Context) error {
 			delete(t.marks, window)
 		}
 	}
+	t.forgetGrounds()
 	t.depth--
 	return nil
 }
@@ -75,6 +81,9 @@ func (t *Tx) Keep(ctx context.Context) error {
 	for window, m := range t.marks {
 		m.depth = min(m.depth, t.depth)
 		t.marks[window] = m
+	}
+	for _, g := range t.grounds {
+		g.depth = min(g.depth, t.depth)
 	}
 	return nil
 }
