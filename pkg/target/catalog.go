@@ -55,7 +55,7 @@ func (r *reading) readTables(ctx context.Context) error {
 	return err
 }
 
-// readColumns resolves domains to their base type. Whether a default is volatile stands in its expression's tree: functions that come
+// readColumns resolves domains to their base type, those in arrays too. Whether a default is volatile stands in its expression's tree: functions that come
 // with the server leave no trace in pg_depend.
 func (r *reading) readColumns(ctx context.Context) error {
 	const query = `
@@ -67,7 +67,9 @@ func (r *reading) readColumns(ctx context.Context) error {
 		)
 		SELECT a.attrelid, a.attname::text, t.oid, format_type(t.oid, NULL), t.typtype::text,
 			CASE WHEN b.domain = b.typ THEN a.atttypmod ELSE b.typmod END,
-			ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+			ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = coalesce(m.typ, t.oid) ORDER BY e.enumsortorder),
+			coalesce(m.member, 0), coalesce(format_type(m.typ, NULL), ''), coalesce(m.kind, ''),
+			CASE WHEN m.member = m.typ THEN CASE WHEN b.domain = b.typ THEN a.atttypmod ELSE b.typmod END ELSE coalesce(m.typmod, -1) END,
 			a.attnotnull OR b.required, a.attidentity::text, a.attgenerated <> '',
 			CASE WHEN a.attgenerated = '' THEN coalesce(pg_get_expr(d.adbin, d.adrelid), '') ELSE '' END,
 			a.attgenerated = '' AND d.adbin IS NOT NULL AND (
@@ -77,6 +79,11 @@ func (r *reading) readColumns(ctx context.Context) error {
 		FROM pg_attribute AS a
 		JOIN base AS b ON b.domain = a.atttypid
 		JOIN pg_type AS t ON t.oid = b.typ AND t.typtype <> 'd'
+		LEFT JOIN LATERAL (
+			SELECT n.domain AS member, n.typ, n.typmod, u.typtype::text AS kind
+			FROM pg_type AS l JOIN base AS n ON n.domain = l.oid JOIN pg_type AS u ON u.oid = n.typ AND u.typtype <> 'd'
+			WHERE l.oid = t.typelem AND l.typarray = t.oid
+		) AS m ON true
 		LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 		WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY a.attrelid, a.attnum`
@@ -87,6 +94,9 @@ func (r *reading) readColumns(ctx context.Context) error {
 		Type, Kind string
 		Typmod     int32
 		Labels     []string
+		Element    uint32
+		Of, OfKind string
+		OfTypmod   int32
 		NotNull    bool
 		Identity   string
 		Generated  bool
@@ -99,6 +109,10 @@ func (r *reading) readColumns(ctx context.Context) error {
 			Name:    c.Name,
 			Type:    value.TargetType{OID: c.OID, Name: c.Type, Kind: c.Kind[0], Typmod: c.Typmod, Labels: c.Labels},
 			NotNull: c.NotNull, Default: c.Default, Volatile: c.Volatile, Generated: c.Generated,
+		}
+		if c.Element != 0 {
+			column.Type.Element = &value.TargetType{OID: c.Element, Name: c.Of, Kind: c.OfKind[0], Typmod: c.OfTypmod, Labels: c.Labels}
+			column.Type.Labels = []string{}
 		}
 		if c.Identity != "" {
 			column.Identity = c.Identity[0]

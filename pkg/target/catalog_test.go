@@ -36,6 +36,11 @@ func TestCatalog(t *testing.T) {
 	base := func(oid uint32, name string, typmod int32) value.TargetType {
 		return value.TargetType{OID: oid, Name: name, Kind: 'b', Typmod: typmod, Labels: []string{}}
 	}
+	list := func(oid uint32, name string, typmod int32, of value.TargetType) value.TargetType {
+		t := base(oid, name, typmod)
+		t.Element = &of
+		return t
+	}
 	integer := base(23, "integer", -1)
 	var mood uint32
 	must(t, conn.QueryRow(t.Context(), `SELECT 'app.mood'::regtype::oid`).Scan(&mood))
@@ -62,7 +67,7 @@ func TestCatalog(t *testing.T) {
 				{Name: "token", Type: base(2950, "uuid", -1), Default: "gen_random_uuid()", Volatile: true},
 				{Name: "one", Type: integer, Default: "app.fixed()"},
 				{Name: "two", Type: integer, Default: "(1 + app.stable())", Volatile: true},
-				{Name: "tags", Type: base(1009, "text[]", -1), NotNull: true, Default: "'{}'::text[]"},
+				{Name: "tags", Type: list(1009, "text[]", -1, base(25, "text", -1)), NotNull: true, Default: "'{}'::text[]"},
 				{Name: "twice", Type: integer, Generated: true},
 			},
 			Uniques: []mapping.Unique{{Name: "users_pkey", Columns: []string{"id"}, Primary: true}, {Name: "users_code", Columns: []string{"code", "mood"}},
@@ -70,6 +75,35 @@ func TestCatalog(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got.Tables); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestCatalogOfArrays(t *testing.T) {
+	conn, _ := open(t, `CREATE SCHEMA app`, `CREATE TYPE app.mood AS ENUM ('sad', 'ok')`, `CREATE DOMAIN app.short AS varchar(10)`,
+		`CREATE DOMAIN app.codes AS varchar(7)[]`, `CREATE TABLE app.t (moods app.mood[], codes app.codes, names varchar(5)[], shorts app.short[], old int2vector)`)
+	got, err := Catalog(t.Context(), conn)
+	must(t, err)
+	type element struct {
+		name   string
+		typmod int32
+		labels int
+	}
+	want := map[string]element{"moods": {"app.mood", -1, 2}, "codes": {"character varying", 11, 0}, "names": {"character varying", 9, 0}, "shorts": {"character varying", 14, 0}}
+	for _, c := range got.Tables[0].Columns {
+		e, known := want[c.Name]
+		switch of := c.Type.Element; {
+		case !known && of != nil:
+			t.Errorf("%s is an array of %+v", c.Name, of)
+		case known && of == nil:
+			t.Errorf("%s is no array", c.Name)
+		case known && (element{of.Name, of.Typmod, len(of.Labels)} != e || len(c.Type.Labels) > 0):
+			t.Errorf("%s holds %+v, want %+v", c.Name, of, e)
+		}
+	}
+	var short uint32
+	must(t, conn.QueryRow(t.Context(), `SELECT 'app.short'::regtype::oid`).Scan(&short))
+	if of := got.Tables[0].Columns[3].Type.Element; of.OID != short {
+		t.Errorf("the member's type is %d, want the domain, %d", of.OID, short)
 	}
 }
 
