@@ -32,6 +32,9 @@ type Report struct {
 	Legacy      []Legacy     `json:"legacy"`
 	Rules       []Rule       `json:"rules"`
 	Causes      []Cause      `json:"causes"`
+	Conflicts   []Conflict   `json:"conflicts"`
+	Originals   []Original   `json:"originals"`
+	Own         []Own        `json:"own"`
 	Constraints []Constraint `json:"constraints"`
 	Sequences   []Sequence   `json:"sequences"`
 	StartedAt   time.Time    `json:"started_at"`
@@ -124,6 +127,29 @@ type Cause struct {
 	Users      int64    `json:"users"`
 	Rows       int64    `json:"rows"`
 	SampleKeys []string `json:"sample_keys"`
+}
+
+// A Conflict counts the rows of a table that the target itself has changed since they arrived, as far as doing users again has met them.
+type Conflict struct {
+	Table   string `json:"table"`
+	Kind    string `json:"kind"`    // changed, deleted, added or referred, as package shard has them
+	Rows    int64  `json:"rows"`    // all of them
+	Settled int64  `json:"settled"` // those in whose place the legacy database's row was put, as told; the others stay as they are
+}
+
+// An Original counts the values, or whole rows where Column is empty, that are kept as they were before a rule lost something of them.
+type Original struct {
+	Table  string `json:"table"`
+	Column string `json:"column"`
+	Rule   string `json:"rule"`
+	Rows   int64  `json:"rows"`
+}
+
+// An Own is a fed table that holds more or fewer rows than were written, as the target has been in use since the load ended.
+type Own struct {
+	Table   string `json:"table"`
+	Rows    int64  `json:"rows"`
+	Written int64  `json:"written"`
 }
 
 // A Constraint is one constraint or unique index of a fed table.

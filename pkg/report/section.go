@@ -131,6 +131,37 @@ func (r *Report) causes(b *strings.Builder) {
 	section(b, rows)
 }
 
+// conflicts shows what the target itself has changed.
+func (r *Report) conflicts(b *strings.Builder) {
+	rows := [][]string{{"CONFLICT", "TABLE", "ROWS", "GAVE WAY"}}
+	for _, c := range r.Conflicts {
+		rows = append(rows, []string{c.Kind, short(c.Table), Number(c.Rows), Number(c.Settled)})
+	}
+	section(b, rows)
+}
+
+// originals shows where what was lost can be looked up.
+func (r *Report) originals(b *strings.Builder) {
+	rows := [][]string{{"ORIGINALS KEPT", "COLUMN", "RULE", "ROWS"}}
+	for _, o := range r.Originals {
+		column := short(o.Column)
+		if column == "" {
+			column = "(the whole row)"
+		}
+		rows = append(rows, []string{short(o.Table), column, short(o.Rule), Number(o.Rows)})
+	}
+	section(b, rows)
+}
+
+// own shows the tables that the target's own rows have made another size.
+func (r *Report) own(b *strings.Builder) {
+	rows := [][]string{{"IN USE SINCE THE LOAD", "HOLDS", "WRITTEN"}}
+	for _, o := range r.Own {
+		rows = append(rows, []string{short(o.Table), Number(o.Rows), Number(o.Written)})
+	}
+	section(b, rows)
+}
+
 // examples are the first keys that fit into a line, and one in any case.
 func examples(keys []string) string {
 	const width = 44

@@ -34,6 +34,7 @@ func (r *Report) filled() *Report {
 	out := *r
 	out.Mapping, out.Reasons, out.Waves, out.Tables = list(r.Mapping), list(r.Reasons), list(r.Waves), list(r.Tables)
 	out.Legacy, out.Rules, out.Causes = list(r.Legacy), list(r.Rules), list(slices.Clone(r.Causes))
+	out.Conflicts, out.Originals, out.Own = list(r.Conflicts), list(r.Originals), list(r.Own)
 	out.Constraints, out.Sequences = list(r.Constraints), list(r.Sequences)
 	for i := range out.Causes {
 		out.Causes[i].SampleKeys = list(out.Causes[i].SampleKeys)
@@ -59,7 +60,10 @@ func (r *Report) Text(w io.Writer) error {
 	fmt.Fprintf(&b, "shards  %s\n", r.Shards.sum())
 	fmt.Fprintf(&b, "source  %s\n", r.source())
 	fmt.Fprintf(&b, "time    %s\n", r.time())
-	sections := []func(*strings.Builder){r.waves, r.tables, r.legacy, r.rules, r.causes, r.targetState}
+	if len(r.Mapping) > 1 {
+		fmt.Fprintf(&b, "mapping %s\n", strings.Join(r.mappings(), ", then "))
+	}
+	sections := []func(*strings.Builder){r.waves, r.tables, r.legacy, r.rules, r.causes, r.conflicts, r.originals, r.own, r.targetState}
 	for _, section := range sections {
 		section(&b)
 	}
@@ -107,6 +111,16 @@ func (r *Report) source() string {
 		return "unproved, accepted: " + r.Accepted
 	}
 	return r.Consistency
+}
+
+// mappings spells the mappings by the beginning of their hashes, which tells them apart.
+func (r *Report) mappings() []string {
+	const told = len("sha256:") + 12
+	short := slices.Clone(r.Mapping)
+	for i, hash := range short {
+		short[i] = hash[:min(len(hash), told)]
+	}
+	return short
 }
 
 func (r *Report) time() string {

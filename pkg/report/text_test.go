@@ -42,7 +42,7 @@ func golden(t *testing.T, name string, got []byte) {
 func full() Facts {
 	hashed := slices.Repeat([]string{"hmac:4bf92f3577b34da6a3ce929d0e0e4736"}, 5)
 	return Facts{
-		Migration: "community", Run: "mzq4kx", Rehome: "1.0.0", Mappings: []string{"3f2a", "9c1b"},
+		Migration: "community", Run: "mzq4kx", Rehome: "1.0.0", Mappings: []string{"sha256:3f2a7c01d5e98b46", "sha256:9c1b"},
 		Entries: []Entry{
 			{Into: "app.users", From: "users", Rows: 12_345_678}, {Into: "app.posts", From: "posts", Rows: 1_234_567_890},
 			{Into: "app.messages", From: "messages m JOIN conversations c ON c.Id = m.ConversationId", Rows: 44_000},
@@ -70,7 +70,13 @@ func full() Facts {
 			{Cause: "values:app.posts.kind", Users: 93, Rows: 6_285, SampleKeys: []string{"17", "1004", "22871", "1000042", "12345678"}},
 			{Cause: "waits:app.posts.parent_id", Rows: 890},
 		},
+		Conflicts: []Conflict{
+			{Table: "app.posts", Kind: "changed", Rows: 14, Settled: 4}, {Table: "app.posts", Kind: "deleted", Rows: 1}, {Table: "app.users", Kind: "added", Rows: 2},
+		},
+		Originals: []Original{{Table: "app.posts", Column: "body", Rule: "bad_text", Rows: 9}, {Table: "app.posts", Rule: "conflict", Rows: 4}},
 		Closing: &Closing{
+			Again:       true,
+			Standing:    []Standing{{Table: "app.users", Rows: 12_345_622}, {Table: "app.posts", Rows: 1_234_560_000}, {Table: "app.messages", Rows: 43_990}},
 			Consistency: "converged", Rows: []int64{12_345_697, 1_234_567_890, 44_000, 1000, 0}, Finished: ended,
 			Legacy: []Legacy{
 				{Table: "users", Rows: 12_345_697, Used: 12_345_697}, {Table: "posts", Rows: 1_234_567_890, Used: 1_234_567_880, LeftOut: 10},

@@ -28,6 +28,8 @@ type Facts struct {
 	Sums                   []shard.Table // over all receipts, one for each entry
 	Rules                  []shard.Rule
 	Causes                 []Cause
+	Conflicts              []Conflict
+	Originals              []Original
 	Off                    []Constraint // taken off for the load and not back yet
 	Closing                *Closing     // nil until the load has ended
 	Accepted               string       // why an unproved source is good enough
@@ -49,6 +51,7 @@ type Closing struct {
 	Legacy      []Legacy     `json:"legacy"`
 	Constraints []Constraint `json:"constraints"`
 	Sequences   []Sequence   `json:"sequences"`
+	Again       bool         `json:"again,omitempty"` // the load has ended before, and the target may be in use since
 	Finished    time.Time    `json:"finished_at"`
 }
 
@@ -56,8 +59,8 @@ type Closing struct {
 func Build(f Facts) *Report {
 	r := &Report{
 		Migration: f.Migration, Run: f.Run, Rehome: f.Rehome, Mapping: f.Mappings, Consistency: "unproved", Accepted: f.Accepted,
-		Users: f.Users, Shards: f.Shards, Waves: f.Waves, Causes: f.Causes, Constraints: f.Off, StartedAt: f.Started,
-		Reasons: []string{}, Legacy: []Legacy{}, Sequences: []Sequence{},
+		Users: f.Users, Shards: f.Shards, Waves: f.Waves, Causes: f.Causes, Conflicts: f.Conflicts, Originals: f.Originals,
+		Constraints: f.Off, StartedAt: f.Started, Reasons: []string{}, Legacy: []Legacy{}, Sequences: []Sequence{},
 	}
 	end := f.Now
 	if f.Closing != nil {
@@ -137,10 +140,11 @@ func (r *Report) judge(f Facts) {
 			wrong("%s of the legacy table %s unexplained", plural(l.Unexplained, "row", "rows"), l.Table+isAre(l.Unexplained))
 		}
 	}
-	r.judgeUsers(over, wrong, kept)
+	r.judgeUsers(over, f.Closing != nil && f.Closing.Again, wrong, kept)
+	r.judgeConflicts(kept)
 	if f.Closing != nil {
 		r.judgeTarget(wrong)
-		r.judgeStanding(f.Closing.Standing, wrong)
+		r.judgeStanding(f.Closing, wrong)
 	}
 	if f.Closing != nil && r.Consistency == "unproved" && f.Accepted == "" {
 		kept("source not proved unchanged")
@@ -155,12 +159,13 @@ func (r *Report) todo() string {
 	return plural(r.Shards.Pending, "shard", "shards") + " and " + plural(r.Users.Pending, "user", "users") + " are still to be done"
 }
 
-func (r *Report) judgeUsers(over bool, wrong, kept func(string, ...any)) {
+// judgeUsers looks at the population. Doing users again meets them as they are by then, frozen or not.
+func (r *Report) judgeUsers(over, again bool, wrong, kept func(string, ...any)) {
 	u := r.Users
 	if n := u.Unexplained(); n != 0 {
 		wrong("%s unexplained", plural(n, "user is", "users are"))
 	}
-	if r.Consistency == "frozen" && u.Appeared+u.Vanished != 0 {
+	if r.Consistency == "frozen" && !again && u.Appeared+u.Vanished != 0 {
 		wrong("%s and %s though nothing was changed in the source", plural(u.Appeared, "user appeared", "users appeared"), Number(u.Vanished)+" vanished")
 	}
 	if u.Quarantined > 0 {
@@ -193,6 +198,17 @@ func (r *Report) judgeTable(t Table, wrong, kept func(string, ...any)) {
 	}
 	if t.Written == 0 && t.Stored != (checksum.Sum{}) {
 		wrong("%s: the sum of no row is not zero", t.Into)
+	}
+}
+
+// judgeConflicts tells how many rows stay as the target has made them. Those that gave way did so because somebody said so.
+func (r *Report) judgeConflicts(kept func(string, ...any)) {
+	var left int64
+	for _, c := range r.Conflicts {
+		left += c.Rows - c.Settled
+	}
+	if left > 0 {
+		kept("%s in conflict with the target's own changes: kept as they are", plural(left, "row is", "rows are"))
 	}
 }
 

@@ -91,6 +91,9 @@ func TestVerdict(t *testing.T) {
 			func(f *Facts) { f.Users.Appeared, f.Users.Vanished = 1, 1 }, 3, Unclean,
 			[]string{"1 user appeared and 1 vanished though nothing was changed in the source"},
 		},
+		"users came and went before they were done again, and nothing was changed since": {
+			func(f *Facts) { f.Closing.Again, f.Users.Appeared, f.Users.Vanished = true, 1, 1 }, 0, Clean, []string{},
+		},
 		"a constraint is violated": {
 			func(f *Facts) { f.Closing.Constraints[0].State = "violated" }, 3, Unclean, []string{"constraint users_pkey of app.users is violated"},
 		},
@@ -106,6 +109,17 @@ func TestVerdict(t *testing.T) {
 		"somebody else wrote into a fed table": {
 			func(f *Facts) { f.Closing.Standing = []Standing{{Table: "app.users", Rows: 11}} }, 3, Unclean,
 			[]string{"app.users holds 11 rows, and 10 rows were written: somebody else has changed it"},
+		},
+		"somebody else wrote into a fed table since the load ended": {
+			func(f *Facts) { f.Closing.Again, f.Closing.Standing = true, []Standing{{Table: "app.users", Rows: 7}} }, 0, Clean, []string{},
+		},
+		"rows are in conflict with the target's own changes": {
+			func(f *Facts) {
+				f.Conflicts = []Conflict{{Table: "app.users", Kind: "changed", Rows: 3, Settled: 1}, {Table: "app.users", Kind: "added", Rows: 1}}
+			}, 4, Unclean, []string{"3 rows are in conflict with the target's own changes: kept as they are"},
+		},
+		"a conflict in which the legacy database won is over": {
+			func(f *Facts) { f.Conflicts = []Conflict{{Table: "app.users", Kind: "changed", Rows: 3, Settled: 3}} }, 0, Clean, []string{},
 		},
 		"users are quarantined": {quarantine, 4, Unclean, []string{"2 rows of app.users are set aside", "2 users are quarantined"}},
 		"one row is set aside": {
