@@ -34,12 +34,12 @@ func withMeta(c *LegacyCatalog) {
 		{Name: "value", Type: value.LegacyType{Name: "LONGTEXT", Nullable: true}}}, "user_id"))
 }
 
-var jsonbType = value.TargetType{OID: 3802, Name: "jsonb", Kind: 'b', Typmod: -1}
+var documentType = value.TargetType{OID: 3802, Name: "jsonb", Kind: 'b', Typmod: -1}
 
 func withSettings(c *TargetCatalog) {
 	users := c.Table("app.users")
 	users.Columns = append(users.Columns, TargetColumn{Name: "town", Type: textType}, TargetColumn{Name: "size", Type: int4Type},
-		TargetColumn{Name: "settings", Type: jsonbType, NotNull: true})
+		TargetColumn{Name: "settings", Type: documentType, NotNull: true})
 }
 
 func TestFaultsOfAGather(t *testing.T) {

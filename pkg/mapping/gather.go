@@ -63,7 +63,7 @@ type Attributes struct {
 	Rows     int64 // all that were added
 	Gathered int64 // those whose values are in the cells
 	LeftOut  int64 // those that the mapping leaves where they are
-	Bytes    int64 // about what they take up in memory
+	Bytes    int64 // of the names and values that are held, at most the width of the cells
 
 	plan  *GatherPlan
 	slots []attribute // by position, those that feed columns
@@ -78,12 +78,9 @@ type attribute struct {
 	cell value.Cell
 }
 
-// attributeBytes is about what an attribute takes up beside its name and value.
-const attributeBytes = 96
-
 // Collect returns the attributes of a user of whom no row was added yet.
 func (g *GatherPlan) Collect() *Attributes {
-	return &Attributes{plan: g, slots: make([]attribute, len(g.slots)), Bytes: int64(len(g.slots)) * attributeBytes}
+	return &Attributes{plan: g, slots: make([]attribute, len(g.slots))}
 }
 
 // Add adds one row; rows of one name are added in the order of their keys. The cause is empty unless the row cannot be gathered; then
@@ -116,7 +113,7 @@ func (a *Attributes) keep(name []byte) *attribute {
 		at = len(a.kept)
 		a.index[string(name)] = at
 		a.kept = append(a.kept, attribute{name: string(name)})
-		a.Bytes += 2*int64(len(name)) + attributeBytes
+		a.Bytes += int64(len(name))
 	}
 	return &a.kept[at]
 }

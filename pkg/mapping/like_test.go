@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestLike(t *testing.T) {
+func TestLikeMatchesTextsAsTheyAre(t *testing.T) {
 	for _, c := range []struct {
 		pattern string
 		like    []string
