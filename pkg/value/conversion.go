@@ -12,7 +12,7 @@ func (c *compiler) conversion() stage {
 	if !c.rules.keeps() || c.from.Name == "NULL" {
 		return func(dst, _ []byte) ([]byte, bool, Hit, Fault) { return refuse(dst, values) }
 	}
-	if c.class == unknown {
+	if c.class == unknown || c.class == vector || c.class == spatial && k != kindPoint {
 		return c.missing("write a sql expression that makes text or a number of it")
 	}
 	return c.encoder(k)
@@ -66,16 +66,12 @@ func (c *compiler) rarer(k kind) stage {
 	return c.toArray()
 }
 
-// missing reports that there is no free conversion, and what to write instead.
+// missing reports that there is no free conversion, and what to write instead: what is best for the two types, else the advice.
 func (c *compiler) missing(advice string) stage {
-	name := c.from.Name
-	switch c.class {
-	case dated:
-		name = "a date step's result"
-	case moment:
-		name = "a unix step's result"
+	if better := c.advice(); better != "" {
+		advice = better
 	}
-	c.errorf("%s does not become %s by itself: %s", name, c.to.Name, advice)
+	c.errorf("%s does not become %s by itself: %s", c.className(), c.to.Name, advice)
 	return nil
 }
 

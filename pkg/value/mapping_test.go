@@ -27,7 +27,7 @@ func TestCompileSaysWhatToWriteInstead(t *testing.T) {
 		{"a number to an enum", integer, mood, value.Rules{}, "{1: sad}"},
 		{"text to a date", varchar, target("date"), value.Rules{}, "step {date: [FORMAT]}"},
 		{"text to an instant", varchar, instant, value.Rules{}, "step {date: [FORMAT]}"},
-		{"a number to an instant", integer, instant, value.Rules{}, "FROM_UNIXTIME"},
+		{"a number to an instant", integer, instant, value.Rules{}, "{unix: s}"},
 		{"a DATETIME to a date", datetime, target("date"), value.Rules{}, "sql: DATE(COLUMN)"},
 		{"a TIMESTAMP to a timestamp", timestamp, wall, value.Rules{}, "CAST(COLUMN AS DATETIME)"},
 		{"a DATE to a timestamp", date, wall, value.Rules{}, "CAST(COLUMN AS DATETIME)"},

@@ -18,8 +18,11 @@ var pointStart = []byte{0, 0, 0, 0, 1, 1, 0, 0, 0}
 
 // toPoint takes points of the plane; a PostgreSQL point has no place for an SRID, which would be lost.
 func (c *compiler) toPoint() stage {
-	if c.class != spatial {
+	switch {
+	case c.class != spatial:
 		return c.missing("write sql: POINT(X, Y)")
+	case c.from.Name != "POINT" && c.from.Name != "GEOMETRY":
+		return c.missing("feed a text with sql: ST_AsText(COLUMN)")
 	}
 	return func(dst, in []byte) ([]byte, bool, Hit, Fault) {
 		if len(in) != pointBytes || !slices.Equal(in[:len(pointStart)], pointStart) {
@@ -30,21 +33,6 @@ func (c *compiler) toPoint() stage {
 		}
 		return done(dst, 0)
 	}
-}
-
-// spatialAdvice says how a geometry becomes what other types hold.
-func spatialAdvice(k kind) string {
-	switch k {
-	case kindText, kindVarchar, kindChar:
-		return "write sql: ST_AsText(COLUMN), and feed ST_SRID(COLUMN) beside it"
-	case kindBytea:
-		return "write sql: ST_AsBinary(COLUMN), and feed ST_SRID(COLUMN) beside it"
-	case kindJSON, kindJSONB:
-		return "write sql: ST_AsGeoJSON(COLUMN)"
-	case kindReal, kindDouble, kindNumeric:
-		return "write sql: ST_X(COLUMN) or ST_Y(COLUMN)"
-	}
-	return "feed a text with sql: ST_AsText(COLUMN)"
 }
 
 // literalPoint reads (X,Y).

@@ -76,7 +76,7 @@ func (c *compiler) toTimestamp(k kind) stage {
 	case c.class == day:
 		return c.missing("feed a date, or write sql: CAST(COLUMN AS DATETIME) for midnight")
 	case c.class == character, c.class == integer:
-		return c.missing("add the step {date: [FORMAT]}, or write sql: FROM_UNIXTIME(COLUMN) for seconds since 1970")
+		return c.missing("add the step {date: [FORMAT]}, or {unix: s} for seconds since 1970")
 	default:
 		return c.missing("write a sql expression that makes a DATETIME of it")
 	}
