@@ -172,6 +172,7 @@ func (p *Policies) named() []named {
 	return []named{
 		{&p.ZeroDate, "zero_date", true}, {&p.PartialDate, "partial_date", true}, {&p.NulByte, "nul_byte", false}, {&p.BadText, "bad_text", false},
 		{&p.OutOfRange, "out_of_range", false}, {&p.TooLong, "too_long", false}, {&p.JSONNul, "json_nul", false},
+		{&p.JSONDuplicate, "json_duplicate", false}, {&p.DSTGap, "dst_gap", false}, {&p.DSTOverlap, "dst_overlap", false},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -62,9 +63,10 @@ func TestMends(t *testing.T) {
 		{"a wider row", []string{"name: m\n", "name: m\nmax_row_bytes: 1GiB\n"}, "row_too_wide -1.", ""},
 		{"a narrower row", []string{"name: m\n", "name: m\nmax_row_bytes: 1MiB\n"}, "", "max_row_bytes: was 67108864, is 1048576"},
 		{"an attribute that is left", []string{"{token: why}", "{token: why, cart: why}"}, "gather 0.", ""},
-		{"an attribute that is left and was kept", []string{"{token: why}", "{token: why, WP_cart: why}"}, "", `tables[app.users].gather.leave[WP_cart]: was not there, is {"name":"WP_cart","why":"why"}`},
+		{"an attribute that is left and was kept", []string{"{token: why}", "{token: why, wp_cart: why}"}, "", `tables[app.users].gather.leave[wp_cart]: was not there, is {"name":"wp_cart","why":"why"}`},
 		{"attributes that are kept", []string{`["wp_%"]`, `["wp_%", "c_rt"]`}, "gather 0.", ""},
-		{"attributes that are kept and were left", []string{`["wp_%"]`, `["wp_%", "TOK%"]`}, "", `tables[app.users].gather.keep.like[1]: was not there, is {"text":"TOK%"}`},
+		{"attributes that are kept, before others", []string{`["wp_%"]`, `["cart", "wp_%"]`}, "",
+			`tables[app.users].gather.keep.like[0].text: was "wp_%", is "cart"` + "\n" + `tables[app.users].gather.keep.like[1]: was not there, is {"text":"wp_%"}`},
 		{"an attribute's column", []string{"{nick: nickname}", "{nick: nickname, first: first}"}, "",
 			`tables[app.users].gather.columns[first]: was not there, is {"name":"first","of":{"text":"first"}}`},
 		{"an attribute that is there twice", []string{"leave: {token: why}", "leave: {token: why}, many: last"}, "gather 0.", ""},
@@ -97,16 +99,21 @@ func TestMends(t *testing.T) {
 	}
 }
 
-func TestLike(t *testing.T) {
-	for _, test := range []struct {
-		pattern, name string
-		want          bool
-	}{
-		{"", "", true}, {"", "a", false}, {"%", "", true}, {"%", "abc", true}, {"a%", "Abc", true}, {"a%c", "abbc", true}, {"a%c", "abb", false},
-		{"_", "", false}, {"_", "ä", true}, {"a_c", "abc", true}, {`a\_c`, "abc", false}, {`a\_c`, "a_c", true}, {`100\%`, "100%", true}, {`100\%`, "1000", false},
-	} {
-		if got := like(test.pattern, test.name); got != test.want {
-			t.Errorf("%q fits %q: %t", test.pattern, test.name, got)
+func TestMendsKnowAllPolicies(t *testing.T) {
+	var p Policies
+	policies := 0
+	for i := range reflect.TypeFor[Policies]().NumField() {
+		if reflect.TypeFor[Policies]().Field(i).Type == reflect.TypeFor[Policy]() {
+			policies++
+		}
+	}
+	if n := len(p.named()); n != policies {
+		t.Errorf("%d policies of %d", n, policies)
+	}
+	for i, p := range p.named() {
+		f := parsed(t, edited(t, mendable, "note: note", "note: {sql: note, "+p.name+": reject}"))
+		if said := f.Tables[0].Columns[3].SQL.Policies.named()[i]; said.Do != PolicyReject {
+			t.Errorf("%s is another policy", p.name)
 		}
 	}
 }
