@@ -21,6 +21,10 @@ type Book struct {
 	xid     uint64
 	blocks  int
 	receipt *shard.Receipt
+
+	list     *shard.List         // of a redo, once it was asked for
+	dossiers map[string]*dossier // of a redo: what was asked for and is locked, by the unit's key
+	cursors  int
 }
 
 // Begin opens the data's transaction, locks the shard's row in it and checks that the claim still holds; conn is the session that
@@ -42,12 +46,12 @@ func (b *Book) check(ctx context.Context) error {
 	var state shard.State
 	var attempt int
 	var ours bool
-	var xid string
+	var mapping, xid string
 	err := b.tx.QueryRow(ctx, `
-		SELECT state, attempt, coalesce(holder_pid = pg_backend_pid(), false), pg_current_xact_id()::text
+		SELECT state, attempt, coalesce(holder_pid = pg_backend_pid(), false), mapping_hash, pg_current_xact_id()::text
 		  FROM rehome.shard
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
-		   FOR UPDATE NOWAIT`, id.Migration, id.Ordinal, id.Generation).Scan(&state, &attempt, &ours, &xid)
+		   FOR UPDATE NOWAIT`, id.Migration, id.Ordinal, id.Generation).Scan(&state, &attempt, &ours, &mapping, &xid)
 	switch {
 	case sqlState(err) == lockNotAvailable:
 		return shard.Failf(shard.Stale, "lock shard %s: somebody else works on it", id)
@@ -59,6 +63,8 @@ func (b *Book) check(ctx context.Context) error {
 		return shard.Failf(shard.Stale, "lock shard %s under token %d: it is %s, and its token is %d", id, b.claim.Token, state, attempt)
 	case !ours:
 		return shard.Failf(shard.Stale, "lock shard %s under token %d: this session does not hold it", id, b.claim.Token)
+	case mapping != b.claim.Mapping:
+		return shard.Failf(shard.Stale, "lock shard %s under token %d: it has another mapping since it was claimed", id, b.claim.Token)
 	}
 	b.xid, err = strconv.ParseUint(xid, 10, 64)
 	return err
@@ -82,7 +88,7 @@ func (b *Book) Held(ctx context.Context, s *shard.Shard, users []keyspace.Key) (
 		  JOIN rehome.roster r USING (migration, ordinal, generation)
 		 CROSS JOIN LATERAL unnest(r.hashes, r.keys) AS u (hash, key)
 		  JOIN wanted w ON w.hash = u.hash AND w.key = u.key
-		 WHERE s.migration = $1 AND int4range(s.cell_first, s.cell_limit) && int4range($4, $5)
+		 WHERE s.migration = $1 AND r.of_kind = 'users' AND int4range(s.cell_first, s.cell_limit) && int4range($4, $5)
 		UNION
 		SELECT w.position - 1
 		  FROM rehome.user_state x

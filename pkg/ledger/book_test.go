@@ -148,14 +148,15 @@ func TestCloseWritesTheWholeOutcome(t *testing.T) {
 			}
 		}
 	})
-	t.Run("of a shard of rows without a user, which has no roster", func(t *testing.T) {
+	t.Run("of a shard of rows without a user, whose roster names no users", func(t *testing.T) {
 		added, err := b.AddShards(t.Context(), "m", []shard.Shard{{Kind: shard.Unowned, Wave: 2, Entry: 1, Parent: -1}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.move(conn, added[0].ID, []string{"90", "91"}, "91")
 		for sql, want := range map[string]int{
-			`SELECT count(*) FROM rehome.roster WHERE ordinal = 3`:                         0,
+			`SELECT count(*) FROM rehome.roster WHERE ordinal = 3 AND of_kind = 'unowned'`: 1,
+			`SELECT count(*) FROM rehome.users WHERE ordinal = 3`:                          0,
 			`SELECT count(*) FROM rehome.user_state WHERE ordinal = 3`:                     0,
 			`SELECT count(*) FROM rehome.set_aside WHERE ordinal = 3 AND user_key IS NULL`: 1,
 		} {

@@ -78,9 +78,9 @@ func (l *Ledger) Tried(ctx context.Context, name string, first, limit int) ([]in
 		)
 		SELECT u.hash
 		  FROM s JOIN rehome.roster r USING (ordinal, generation) CROSS JOIN LATERAL unnest(r.hashes) AS u (hash)
-		 WHERE r.migration = $1 AND u.hash IS NOT NULL
+		 WHERE r.migration = $1 AND r.of_kind = 'users' AND NOT r.redo AND u.hash IS NOT NULL
 		UNION
-		SELECT x.user_hash FROM s JOIN rehome.user_state x USING (ordinal, generation) WHERE x.migration = $1`, name, first, limit)
+		SELECT x.user_hash FROM s JOIN rehome.user_state x USING (ordinal, generation) WHERE x.migration = $1 AND x.counted`, name, first, limit)
 	what := fmt.Sprintf("ask whom migration %s tried in cells %d to %d", name, first, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
@@ -97,7 +97,8 @@ type Census struct {
 	Planned  int64 // users of the grid
 	Tried    int64 // users who arrived or were quarantined
 	Appeared int64 // tried and not planned
-	Vanished int64 // planned and not tried, where every shard that could have read them is done
+	Vanished int64 // planned and not tried, where every shard that could have read them is done; or tried, and gone when they were read again
+	LeftOut  int64 // tried, and taken out as told
 	Pending  int64 // planned and not tried, where some shard is not
 }
 
@@ -141,6 +142,14 @@ func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
 	}
 	// Until here Appeared was minus the number of those who were both planned and tried.
 	c.Appeared += c.Tried
+	var vanished int64
+	err = l.pool.QueryRow(ctx, `
+		SELECT count(*) FILTER (WHERE state = 'vanished'), count(*) FILTER (WHERE state = 'left_out') FROM rehome.user_state WHERE migration = $1`, name).
+		Scan(&vanished, &c.LeftOut)
+	if err != nil {
+		return Census{}, fmt.Errorf("count whom migration %s has taken out: %w", name, err)
+	}
+	c.Vanished += vanished
 	return c, nil
 }
 
@@ -181,10 +190,9 @@ func (l *Ledger) openCells(ctx context.Context, name string) ([]span, error) {
 // tried counts all whom shards have read.
 func (l *Ledger) tried(ctx context.Context, name string) (n int64, err error) {
 	err = l.pool.QueryRow(ctx, `
-		SELECT (SELECT coalesce(sum(cardinality(hashes) - cardinality(array_positions(hashes, NULL))), 0) FROM rehome.roster WHERE migration = $1)
-		     + (SELECT count(*)
-		          FROM rehome.user_state x JOIN rehome.shard s USING (migration, ordinal, generation)
-		         WHERE x.migration = $1 AND s.kind <> 'settle')`, name).Scan(&n)
+		SELECT (SELECT coalesce(sum(cardinality(hashes) - cardinality(array_positions(hashes, NULL))), 0)
+		          FROM rehome.roster WHERE migration = $1 AND of_kind = 'users' AND NOT redo)
+		     + (SELECT count(*) FROM rehome.user_state WHERE migration = $1 AND counted)`, name).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count whom migration %s tried: %w", name, err)
 	}

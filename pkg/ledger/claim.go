@@ -40,6 +40,7 @@ type Claim struct {
 	Receipt *shard.Receipt    // for Done and Dead
 	Letter  *shard.DeadLetter // for Dead
 	Reason  string            // for Paused
+	TraceID string            // for Begin: of the attempt's trace, kept with the shard; the claimer sets it
 }
 
 type claimRow struct {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 const rosterBlock = 1000
 
 // Close writes who arrived, what did not and why, and the receipt, and turns the shard to done. Nothing may come between it and
-// Commit. The receipt's ID, State, Wave, Attempt, Mapping and Xid are the ledger's own. The error is a shard.Stale failure if the shard is not ours any more.
+// Commit. The receipt's ID, State, Wave, Attempt, Mapping and Xid are the ledger's own. What a redo found of its units is replaced. The error is a
+// shard.Stale failure if the shard is not ours any more, and a shard.Defect failure where a redo's Users are not what its units' states say.
 func (b *Book) Close(ctx context.Context, o shard.Outcome) error {
 	s := &b.claim.Shard
 	r := o.Receipt
@@ -24,7 +26,8 @@ func (b *Book) Close(ctx context.Context, o shard.Outcome) error {
 	if r.Finished.IsZero() {
 		r.Finished = time.Now()
 	}
-	if err := b.writeOutcome(ctx, &o); err != nil {
+	waves, err := b.writeOutcome(ctx, &o)
+	if err != nil {
 		return err
 	}
 	if err := event(ctx, b.tx, s.Migration, s.Ordinal, s.Generation, b.claim.Token, "applied", struct{}{}); err != nil {
@@ -33,98 +36,159 @@ func (b *Book) Close(ctx context.Context, o shard.Outcome) error {
 		}
 		return err
 	}
-	if err := b.turnDone(ctx, &r); err != nil {
+	if err := b.turnDone(ctx, &r, waves); err != nil {
 		return err
 	}
 	b.receipt = &r
 	return nil
 }
 
-func (b *Book) writeOutcome(ctx context.Context, o *shard.Outcome) error {
-	keys := make([][]byte, len(o.Units))
-	for i, unit := range o.Units {
-		keys[i] = unit.Canonical()
+func (b *Book) writeOutcome(ctx context.Context, o *shard.Outcome) (waves []byWave, err error) {
+	n := b.named(o)
+	switch b.claim.Shard.Kind {
+	case shard.Audit:
+		return nil, nil
+	case shard.Redo:
+		waves, err = b.writeAgain(ctx, o, n)
+	default:
+		err = b.writeRead(ctx, o, n)
 	}
-	if b.claim.Shard.Units().ByUser() {
-		if err := b.writeRoster(ctx, keys, o.Quarantined); err != nil {
-			return err
-		}
-		if err := b.writeQuarantined(ctx, keys, o.Quarantined); err != nil {
-			return err
-		}
+	if err != nil {
+		return nil, err
 	}
-	if err := b.writeRefusals(ctx, keys, o.Refusals); err != nil {
-		return err
+	if err := b.writeRefusals(ctx, n, o.Refusals); err != nil {
+		return nil, err
 	}
-	if err := b.writeWaits(ctx, keys, o.Waits); err != nil {
-		return err
+	if err := b.writeWaits(ctx, n, o.Waits); err != nil {
+		return nil, err
 	}
-	return b.writeCollisions(ctx, keys, o.Collisions)
+	if err := b.writeCollisions(ctx, n, o.Collisions); err != nil {
+		return nil, err
+	}
+	return waves, b.writeConflicts(ctx, n, o.Conflicts)
 }
 
-func (b *Book) writeRoster(ctx context.Context, keys [][]byte, quarantined map[int32]string) error {
-	arrived, hashes := slices.Clone(keys), make([]*int64, len(keys))
-	for i, key := range keys {
-		if _, out := quarantined[int32(i)]; out {
-			arrived[i] = nil
+// named returns the units of the outcome by their families.
+func (b *Book) named(o *shard.Outcome) []unit {
+	f, out := b.family(), make([]unit, len(o.Units))
+	for i, key := range o.Units {
+		of := f
+		if i >= len(o.Units)-o.Guests {
+			of = userFamily
+			if w, row := o.GuestRows[int32(i)]; row {
+				of = familyOf(w.Kind, w.Entry)
+			}
+		}
+		out[i] = unit{of, of.key(key)}
+	}
+	return out
+}
+
+// writeRead writes who was read for the first time.
+func (b *Book) writeRead(ctx context.Context, o *shard.Outcome, units []unit) error {
+	if err := b.writeRoster(ctx, units, o.Sums, o.Quarantined); err != nil {
+		return err
+	}
+	out := slices.Sorted(maps.Keys(o.Quarantined))
+	keys, sums := make([][]byte, len(out)), make([][]shard.Table, len(out))
+	for i, unit := range out {
+		keys[i], sums[i] = units[unit].key, o.Sums[unit]
+	}
+	if err := amend(ctx, b.tx, b.claim.Shard.Migration, b.family(), keys, sums); err != nil || !b.family().ofUsers() {
+		return err
+	}
+	columns := []string{"user_hash", "user_key", "state", "cause"}
+	return b.copy(ctx, "user_state", columns, len(out), func(n int) []any {
+		return []any{checksum.Key(keys[n]), keys[n], "quarantined", o.Quarantined[out[n]]}
+	})
+}
+
+// writeRoster names the units but those that are left out, in rows of one family and block each.
+func (b *Book) writeRoster(ctx context.Context, units []unit, sums map[int32][]shard.Table, without map[int32]string) error {
+	type row struct {
+		family
+		block  int
+		keys   [][]byte
+		hashes []*int64
+		counts []byte
+	}
+	var rows []*row
+	open := map[family]*row{}
+	for i, u := range units {
+		block := i / rosterBlock
+		r := open[u.family]
+		if r == nil || r.block != block {
+			size := min(len(units)-block*rosterBlock, rosterBlock)
+			r = &row{family: u.family, block: block, keys: make([][]byte, size), hashes: make([]*int64, size), counts: []byte{}}
+			open[u.family], rows = r, append(rows, r)
+		}
+		if _, out := without[int32(i)]; out {
 			continue
 		}
-		hash := checksum.Key(key)
-		hashes[i] = &hash
-	}
-	blocks := (len(keys) + rosterBlock - 1) / rosterBlock
-	return b.copy(ctx, "roster", []string{"block", "keys", "hashes"}, blocks, func(n int) []any {
-		from, to := n*rosterBlock, min((n+1)*rosterBlock, len(keys))
-		return []any{n, arrived[from:to], hashes[from:to]}
-	})
-}
-
-func (b *Book) writeQuarantined(ctx context.Context, keys [][]byte, quarantined map[int32]string) error {
-	units := make([]int32, 0, len(quarantined))
-	for unit := range quarantined {
-		units = append(units, unit)
-	}
-	slices.Sort(units)
-	columns := []string{"user_hash", "user_key", "state", "cause"}
-	return b.copy(ctx, "user_state", columns, len(units), func(n int) []any {
-		key := keys[units[n]]
-		return []any{checksum.Key(key), key, "quarantined", quarantined[units[n]]}
-	})
-}
-
-func (b *Book) writeRefusals(ctx context.Context, keys [][]byte, refusals []shard.Refusal) error {
-	return b.copy(ctx, "set_aside", []string{"entry", "user_key", "legacy_key", "cause"}, len(refusals), func(n int) []any {
-		r := refusals[n]
-		legacy := r.LegacyKey
-		if len(legacy) == 0 {
-			legacy = nil
+		at, hash := i%rosterBlock, checksum.Key(u.key)
+		r.keys[at], r.hashes[at] = u.key, &hash
+		if kept := counted(sums[int32(i)]); len(kept) > 0 {
+			r.counts = appendBlockCounts(r.counts, at, kept)
 		}
-		return []any{r.Entry, b.user(keys, r.Unit), legacy, r.Cause}
+	}
+	columns := []string{"block", "of_kind", "entry", "redo", "keys", "hashes", "counts"}
+	return b.copy(ctx, "roster", columns, len(rows), func(n int) []any {
+		r := rows[n]
+		return []any{r.block, r.of, r.entry, b.claim.Shard.Kind == shard.Redo, r.keys, r.hashes, r.counts}
 	})
 }
 
-func (b *Book) writeWaits(ctx context.Context, keys [][]byte, waits []shard.Wait) error {
-	columns := []string{"entry", "user_key", "legacy_key", "cause", "needs_table", "needs_key"}
-	return b.copy(ctx, "waiting", columns, len(waits), func(n int) []any {
-		w := waits[n]
-		return []any{w.Entry, b.user(keys, w.Unit), notNil(w.LegacyKey), w.Cause, w.Needs, notNil(w.NeedsKey)}
+func (b *Book) writeRefusals(ctx context.Context, units []unit, refusals []shard.Refusal) error {
+	columns := append([]string{"entry", "legacy_key", "cause"}, unitColumns...)
+	return b.copy(ctx, "set_aside", columns, len(refusals), func(n int) []any {
+		r := refusals[n]
+		return append([]any{r.Entry, orNull(r.LegacyKey), r.Cause}, units[r.Unit].columns()...)
 	})
 }
 
-func (b *Book) writeCollisions(ctx context.Context, keys [][]byte, collisions []shard.Collision) error {
-	columns := []string{"entry", "unit_key", "cause", "target_key"}
-	return b.copy(ctx, "collision", columns, len(collisions), func(n int) []any {
-		c := collisions[n]
-		return []any{c.Entry, keys[c.Unit], c.Cause, notNil(c.TargetKey)}
-	})
-}
-
-// user returns the key of the unit if units are users, else NULL.
-func (b *Book) user(keys [][]byte, unit int32) []byte {
-	if !b.claim.Shard.Units().ByUser() {
+// orNull turns an empty key into NULL.
+func orNull(key []byte) []byte {
+	if len(key) == 0 {
 		return nil
 	}
-	return keys[unit]
+	return key
+}
+
+func (b *Book) writeWaits(ctx context.Context, units []unit, waits []shard.Wait) error {
+	columns := append([]string{"entry", "legacy_key", "cause", "needs_table", "needs_key"}, unitColumns...)
+	return b.copy(ctx, "waiting", columns, len(waits), func(n int) []any {
+		w := waits[n]
+		return append([]any{w.Entry, notNil(w.LegacyKey), w.Cause, w.Needs, notNil(w.NeedsKey)}, units[w.Unit].columns()...)
+	})
+}
+
+func (b *Book) writeCollisions(ctx context.Context, units []unit, collisions []shard.Collision) error {
+	columns := []string{"entry", "of_kind", "unit_key", "cause", "target_key"}
+	return b.copy(ctx, "collision", columns, len(collisions), func(n int) []any {
+		c := collisions[n]
+		return []any{c.Entry, units[c.Unit].of, units[c.Unit].key, c.Cause, notNil(c.TargetKey)}
+	})
+}
+
+func (b *Book) writeConflicts(ctx context.Context, units []unit, conflicts []shard.Conflict) error {
+	for _, c := range conflicts {
+		u := unit{family: b.family()}
+		if c.Unit >= 0 {
+			u = units[c.Unit]
+		}
+		args := append([]any{b.claim.Shard.Migration, b.claim.Shard.Ordinal, b.claim.Shard.Generation, c.Entry, notNil(c.TargetKey),
+			orNull(c.LegacyKey), c.Kind, c.Settled}, u.columns()...)
+		_, err := b.tx.Exec(ctx, `
+			INSERT INTO rehome.conflict (migration, ordinal, generation, entry, target_key, legacy_key, kind, settled, of_kind, user_key, unit_key)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (migration, entry, target_key) DO UPDATE
+			   SET ordinal = excluded.ordinal, generation = excluded.generation, legacy_key = excluded.legacy_key, kind = excluded.kind,
+			       settled = excluded.settled, of_kind = excluded.of_kind, user_key = excluded.user_key, unit_key = excluded.unit_key, at = excluded.at`, args...)
+		if err != nil {
+			return fmt.Errorf("write the conflicts of shard %s: %w", b.claim.Shard.ID, err)
+		}
+	}
+	return nil
 }
 
 // copy writes n rows of the shard to one of our tables.
@@ -146,13 +210,17 @@ func copyRows(ctx context.Context, tx pgx.Tx, id shard.ID, table string, columns
 	return nil
 }
 
-func (b *Book) turnDone(ctx context.Context, r *shard.Receipt) error {
+func (b *Book) turnDone(ctx context.Context, r *shard.Receipt, waves []byWave) error {
+	var changed any // NULL, and not the JSON null, where there are none
+	if waves != nil {
+		changed = waves
+	}
 	tag, err := b.tx.Exec(ctx, `
 		UPDATE rehome.shard
 		   SET state = 'done', receipt = $5, xid = pg_current_xact_id(), done_at = clock_timestamp(), migrated = $6, quarantined = $7, written = $8,
-		       holder = NULL, holder_pid = NULL, holder_started = NULL
+		       waves = $9, accounts = true, trace_id = coalesce(nullif($10, ''), trace_id), holder = NULL, holder_pid = NULL, holder_started = NULL
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3 AND state = 'planned' AND attempt = $4`,
-		r.Migration, r.Ordinal, r.Generation, b.claim.Token, r, r.Users.Migrated, r.Users.Quarantined, written(r))
+		r.Migration, r.Ordinal, r.Generation, b.claim.Token, r, r.Users.Migrated, r.Users.Quarantined, written(r), changed, b.claim.TraceID)
 	switch {
 	case err != nil:
 		return fmt.Errorf("turn shard %s to done: %w", r.ID, err)

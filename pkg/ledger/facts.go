@@ -3,12 +3,9 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"rehome/pkg/shard"
 )
@@ -45,9 +42,6 @@ func (l *Ledger) Facts(ctx context.Context, name string) (*Facts, error) {
 	if f.Waves, err = l.Progress(ctx, name); err != nil {
 		return nil, err
 	}
-	if err := l.settledWaves(ctx, name, f.Waves); err != nil {
-		return nil, err
-	}
 	if f.Dead, err = l.Dead(ctx, name); err != nil {
 		return nil, err
 	}
@@ -64,39 +58,6 @@ func (l *Ledger) Facts(ctx context.Context, name string) (*Facts, error) {
 	}
 	t.into(f, samples)
 	return f, nil
-}
-
-// settledWaves counts users whom settling has quarantined in the waves that brought them.
-func (l *Ledger) settledWaves(ctx context.Context, name string, waves []Wave) error {
-	rows, err := l.pool.Query(ctx, `
-		WITH out AS MATERIALIZED (
-			SELECT x.user_hash, x.user_key
-			  FROM rehome.user_state x JOIN rehome.shard q USING (migration, ordinal, generation)
-			 WHERE x.migration = $1 AND q.kind = 'settle'
-		)
-		SELECT s.wave, count(*)
-		  FROM rehome.roster r
-		 CROSS JOIN LATERAL unnest(r.hashes, r.keys) AS u (hash, key)
-		  JOIN out ON out.user_hash = u.hash AND out.user_key = u.key
-		  JOIN rehome.shard s USING (migration, ordinal, generation)
-		 WHERE r.migration = $1
-		 GROUP BY s.wave`, name)
-	if err == nil {
-		var wave int
-		var n int64
-		_, err = pgx.ForEachRow(rows, []any{&wave, &n}, func() error {
-			for i := range waves {
-				if waves[i].Wave == wave {
-					waves[i].Migrated, waves[i].Quarantined = waves[i].Migrated-n, waves[i].Quarantined+n
-				}
-			}
-			return nil
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("ask in which waves settling quarantined users of migration %s: %w", name, err)
-	}
-	return nil
 }
 
 // tally adds receipts up; only one of them is in memory at a time.

@@ -114,8 +114,8 @@ func countFailure(ctx context.Context, tx pgx.Tx, claim Claim, f Failure) (recor
 	return r, nil
 }
 
-// Split replaces a claimed shard, after its transaction was rolled back, by two planned ones that tile it, cut behind the given key, and returns them. The error
-// is a shard.Stale failure if the claim does not hold any more.
+// Split replaces a claimed shard, after its transaction was rolled back, by two planned ones that tile it, cut behind the given key, and returns them. A
+// shard of kind Redo has no range: each child does half of its units again. The error is a shard.Stale failure if the claim does not hold any more.
 func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]shard.Shard, error) {
 	var children [2]shard.Shard
 	err := l.inTx(ctx, func(tx pgx.Tx) error {
@@ -128,8 +128,14 @@ func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]s
 			return err
 		}
 		children = s.Split(first, cut)
-		if err := keyspace.CheckTiles(s.Range, []keyspace.Range{children[0].Range, children[1].Range}); err != nil {
-			return fmt.Errorf("split shard %s: %w", s.ID, err)
+		if s.Kind == shard.Redo {
+			children[0].Range, children[1].Range = s.Range, s.Range
+			err = divide(ctx, tx, s.ID, &children)
+		} else {
+			err = tiles(s, &children)
+		}
+		if err != nil {
+			return err
 		}
 		if err := copyShards(ctx, tx, &Migration{Name: s.Migration, Run: s.Run, Mapping: claim.Mapping}, children[:]); err != nil {
 			return err
@@ -137,6 +143,13 @@ func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]s
 		return event(ctx, tx, s.Migration, s.Ordinal, s.Generation, claim.Token, "split", map[string]int{"first": first})
 	})
 	return children, err
+}
+
+func tiles(s *shard.Shard, children *[2]shard.Shard) error {
+	if err := keyspace.CheckTiles(s.Range, []keyspace.Range{children[0].Range, children[1].Range}); err != nil {
+		return fmt.Errorf("split shard %s: %w", s.ID, err)
+	}
+	return nil
 }
 
 func turnSplit(ctx context.Context, tx pgx.Tx, claim Claim) error {

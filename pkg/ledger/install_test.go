@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -13,14 +14,14 @@ import (
 	"rehome/pkg/sandbox"
 )
 
-// withStep returns the ledger's own files and one more.
-func withStep(t *testing.T, name, ddl string) fs.FS {
+// withStep returns the ledger's own files and one more, as many steps behind the next as are skipped.
+func withStep(t *testing.T, skipped int, name, ddl string) fs.FS {
 	t.Helper()
-	files := fstest.MapFS{"schema/" + name: {Data: []byte(ddl)}}
 	all, err := steps(schemaFiles)
 	if err != nil {
 		t.Fatal(err)
 	}
+	files := fstest.MapFS{fmt.Sprintf("schema/%04d_%s", len(all)+1+skipped, name): {Data: []byte(ddl)}}
 	for _, s := range all {
 		files["schema/"+s.name] = &fstest.MapFile{Data: []byte(s.ddl)}
 	}
@@ -82,14 +83,14 @@ func TestInstall(t *testing.T) {
 	})
 	t.Run("a step that fails leaves nothing", func(t *testing.T) {
 		conn := connect(t, sandbox.Postgres(t))
-		err := install(t.Context(), conn, withStep(t, "0002_bad.sql", `ALTER TABLE rehome.nowhere ADD x int`))
-		wantText(t, err, "apply 0002_bad.sql")
+		err := install(t.Context(), conn, withStep(t, 0, "bad.sql", `ALTER TABLE rehome.nowhere ADD x int`))
+		wantText(t, err, "_bad.sql to the ledger")
 		if err := CheckVersion(t.Context(), conn); !errors.Is(err, ErrAbsent) {
 			t.Fatalf("after: got %v, want ErrAbsent", err)
 		}
 	})
 	t.Run("a gap in the files is a defect of the program", func(t *testing.T) {
-		wantText(t, install(t.Context(), connect(t, sandbox.Postgres(t)), withStep(t, "0003_far.sql", ``)), "gap before 0003_far.sql")
+		wantText(t, install(t.Context(), connect(t, sandbox.Postgres(t)), withStep(t, 1, "far.sql", ``)), "gap before ")
 	})
 }
 
@@ -98,7 +99,7 @@ func TestUpgrade(t *testing.T) {
 	m := b.plan("m")
 	conn := b.connect()
 	b.move(conn, id(m, 0), []string{"1", "2"})
-	next := withStep(t, "0002_note.sql", `ALTER TABLE rehome.shard ADD note text NOT NULL DEFAULT 'none'`)
+	next := withStep(t, 0, "note.sql", `ALTER TABLE rehome.shard ADD note text NOT NULL DEFAULT 'none'`)
 
 	wantText(t, checkVersion(t.Context(), conn, next), "start the producer of this release once")
 	if err := install(t.Context(), conn, next); err != nil {
@@ -125,7 +126,7 @@ func TestDamagedLedger(t *testing.T) {
 		"a table is missing":              {`DROP TABLE rehome.waiting`, "lacks waiting"},
 		"the view is missing":             {`DROP VIEW rehome.users`, "lacks users"},
 		"the versions are missing":        {`DROP TABLE rehome.version`, "no rehome.version"},
-		"a version is missing":            {`UPDATE rehome.version SET number = 2`, "version 1 is missing"},
+		"a version is missing":            {`UPDATE rehome.version SET number = 100 + number`, "version 1 is missing"},
 		"another build has made it":       {`UPDATE rehome.version SET sha256 = '\x00'`, "another build"},
 		"the schema is somebody else's":   {`DROP SCHEMA rehome CASCADE; CREATE SCHEMA rehome; CREATE TABLE rehome.a (b int)`, `holds "a"`},
 		"a sequence of somebody is there": {`DROP SCHEMA rehome CASCADE; CREATE SCHEMA rehome; CREATE SEQUENCE rehome.s`, `holds "s"`},

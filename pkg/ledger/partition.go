@@ -11,6 +11,7 @@ import (
 // partitioned are the tables that have a partition for each migration.
 var partitioned = []string{
 	"cell", "shard", "roster", "manifest", "undone", "user_state", "set_aside", "waiting", "collision", "identity", "event",
+	"account", "redo_list", "conflict", "original", "accepted",
 }
 
 var migrationName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)

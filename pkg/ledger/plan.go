@@ -48,6 +48,9 @@ func (l *Ledger) Create(ctx context.Context, p Plan) (*Migration, error) {
 		if err := createPartitions(ctx, tx, m.Name); err != nil {
 			return err
 		}
+		if err := noteAccepted(ctx, tx, m.Name, Accepted{Hash: m.Mapping, Fingerprint: m.Fingerprint}); err != nil {
+			return err
+		}
 		if err := copyCells(ctx, tx, m.Name, p.Cells); err != nil {
 			return err
 		}

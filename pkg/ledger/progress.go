@@ -31,37 +31,70 @@ func (l *Ledger) Next(ctx context.Context, name string, wave int) ([]shard.Task,
 type Wave struct {
 	Wave                                int
 	Planned, Working, Done, Dead, Split int   // shards; Working ones are planned ones that somebody holds
-	Users, Rows                         int64 // planned, of shards that were not split
-	Migrated, Quarantined, Written      int64 // as the receipts say
+	Users, Rows                         int64 // planned, of shards that were not split, and not of redos, whose units were planned before
+	Migrated, Quarantined               int64 // users whom the wave brought, as all receipts say that they stand
+	Written                             int64 // as the receipts of its own shards say
 	Moved                               int64 // planned rows of the shards that are done
 }
 
-// Progress returns the waves in their order, the shards of settling left out.
+// Progress returns the waves in their order, the shards of settling and of audits left out.
 func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
 	rows, err := l.pool.Query(ctx, `
 		WITH newest AS (SELECT ordinal, max(generation) AS generation FROM rehome.shard WHERE migration = $1 GROUP BY ordinal)
 		SELECT s.wave,
-		       count(*) FILTER (WHERE s.state = 'planned' AND n IS NOT NULL),
-		       count(*) FILTER (WHERE s.state = 'planned' AND n IS NOT NULL AND s.holder IS NOT NULL),
-		       count(*) FILTER (WHERE s.state = 'done' AND n IS NOT NULL),
-		       count(*) FILTER (WHERE s.state = 'dead' AND n IS NOT NULL),
-		       count(*) FILTER (WHERE s.state = 'split' AND n IS NOT NULL),
-		       coalesce(sum(s.users) FILTER (WHERE s.state <> 'split' AND s.generation = 0), 0)::bigint,
-		       coalesce(sum(s.weight) FILTER (WHERE s.state <> 'split' AND s.generation = 0), 0)::bigint,
-		       sum(s.migrated)::bigint, sum(s.quarantined)::bigint, sum(s.written)::bigint,
-		       coalesce(sum(s.weight) FILTER (WHERE s.state = 'done' AND s.generation = 0), 0)::bigint
-		  FROM rehome.shard s LEFT JOIN newest n USING (ordinal, generation)
-		 WHERE s.migration = $1 AND s.kind <> 'settle'
+		       count(*) FILTER (WHERE s.state = 'planned'),
+		       count(*) FILTER (WHERE s.state = 'planned' AND s.holder IS NOT NULL),
+		       count(*) FILTER (WHERE s.state = 'done'),
+		       count(*) FILTER (WHERE s.state = 'dead'),
+		       count(*) FILTER (WHERE s.state = 'split'),
+		       coalesce(sum(s.users) FILTER (WHERE s.state <> 'split' AND s.kind <> 'redo'), 0)::bigint,
+		       coalesce(sum(s.weight) FILTER (WHERE s.state <> 'split' AND s.kind <> 'redo'), 0)::bigint,
+		       coalesce(sum(s.migrated) FILTER (WHERE s.kind <> 'redo'), 0)::bigint,
+		       coalesce(sum(s.quarantined) FILTER (WHERE s.kind <> 'redo'), 0)::bigint,
+		       sum(s.written)::bigint,
+		       coalesce(sum(s.weight) FILTER (WHERE s.state = 'done' AND s.kind <> 'redo'), 0)::bigint
+		  FROM rehome.shard s JOIN newest USING (ordinal, generation)
+		 WHERE s.migration = $1 AND s.kind NOT IN ('settle', 'audit')
 		 GROUP BY s.wave ORDER BY s.wave`, name)
 	what := "ask for the progress of migration " + name
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	return collect(rows, what, func(w *Wave) []any {
+	waves, err := collect(rows, what, func(w *Wave) []any {
 		return []any{
 			&w.Wave, &w.Planned, &w.Working, &w.Done, &w.Dead, &w.Split, &w.Users, &w.Rows, &w.Migrated, &w.Quarantined, &w.Written, &w.Moved,
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.changed(ctx, name, waves); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return waves, nil
+}
+
+// changed adds what settling and redos have changed to the waves that brought the users.
+func (l *Ledger) changed(ctx context.Context, name string, waves []Wave) error {
+	rows, err := l.pool.Query(ctx, `
+		SELECT (w.change->>0)::int, sum((w.change->>1)::bigint)::bigint, sum((w.change->>2)::bigint)::bigint
+		  FROM rehome.shard s CROSS JOIN LATERAL jsonb_array_elements(s.waves) AS w (change)
+		 WHERE s.migration = $1 AND s.waves IS NOT NULL
+		 GROUP BY 1`, name)
+	if err != nil {
+		return err
+	}
+	var wave int
+	var migrated, quarantined int64
+	_, err = pgx.ForEachRow(rows, []any{&wave, &migrated, &quarantined}, func() error {
+		for i := range waves {
+			if waves[i].Wave == wave {
+				waves[i].Migrated, waves[i].Quarantined = waves[i].Migrated+migrated, waves[i].Quarantined+quarantined
+			}
+		}
+		return nil
+	})
+	return err
 }
 
 // Receipts returns the receipts of all shards, done and dead, that were written since an earlier call, and what to give the next call as since: 0 returns all. A
@@ -83,9 +116,9 @@ func (l *Ledger) Receipts(ctx context.Context, name string, since uint64) (recei
 	return receipts, next, err
 }
 
-// eachReceipt passes all receipts of a migration to yield, one at a time.
+// eachReceipt passes all receipts of a migration to yield, one at a time, but those of audits, which moved nothing.
 func eachReceipt(ctx context.Context, s session, name string, yield func(kind shard.Kind, r *shard.Receipt) error) error {
-	rows, err := s.Query(ctx, `SELECT kind, receipt FROM rehome.shard WHERE migration = $1 AND receipt IS NOT NULL`, name)
+	rows, err := s.Query(ctx, `SELECT kind, receipt FROM rehome.shard WHERE migration = $1 AND receipt IS NOT NULL AND kind <> 'audit'`, name)
 	if err != nil {
 		return fmt.Errorf("read the receipts of migration %s: %w", name, err)
 	}

@@ -51,15 +51,13 @@ func (l *Ledger) Reset(ctx context.Context, name string) error {
 
 // ResetIn is Reset in the caller's transaction.
 func (l *Ledger) ResetIn(ctx context.Context, tx pgx.Tx, name string) error {
-	var mapping string
-	if err := tx.QueryRow(ctx, `DELETE FROM rehome.migration WHERE name = $1 RETURNING mapping_hash`, name).Scan(&mapping); err != nil {
-		return fmt.Errorf("reset migration %s: %w", name, absent(err))
+	if err := update(ctx, tx, name, "forget the plan", `DELETE FROM rehome.migration WHERE name = $1`); err != nil {
+		return err
 	}
 	if err := dropPartitions(ctx, tx, name); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `
-		DELETE FROM rehome.mapping WHERE hash = $1 AND NOT EXISTS (SELECT FROM rehome.migration WHERE mapping_hash = $1)`, mapping)
+	_, err := tx.Exec(ctx, `DELETE FROM rehome.mapping m WHERE NOT EXISTS (SELECT FROM rehome.accepted a WHERE a.hash = m.hash)`)
 	if err != nil {
 		return fmt.Errorf("reset migration %s: %w", name, err)
 	}

@@ -32,7 +32,7 @@ func (l *Ledger) Collisions(ctx context.Context, name string) ([]shard.Collision
 func (l *Ledger) DeadCells(ctx context.Context, name string, first, limit int) (dead bool, err error) {
 	err = l.pool.QueryRow(ctx, `
 		SELECT EXISTS (SELECT FROM rehome.shard
-		                WHERE migration = $1 AND state = 'dead' AND int4range(cell_first, cell_limit) && int4range($2, $3))`,
+		                WHERE migration = $1 AND state = 'dead' AND kind IN ('users', 'late') AND int4range(cell_first, cell_limit) && int4range($2, $3))`,
 		name, first, limit).Scan(&dead)
 	if err != nil {
 		return false, fmt.Errorf("ask for dead shards of migration %s: %w", name, err)

@@ -17,6 +17,7 @@ type Row struct {
 	Generation int
 	Entry      int
 	User       []byte // canonical text of its user's key; nil for a row without a user
+	unit       unit   // whose rows the shard read; without a key where the first release has read a row without a user
 	TargetKey  []byte // as in shard.Arrived
 	LegacyKey  []byte // as in shard.Arrived
 	Digest     checksum.Sum
@@ -35,17 +36,17 @@ const standing = `
 // withOwners gathers what a query "found" has selected by blocks of the manifest: large values of a block or a roster are then read
 // once, and not for each row.
 const withOwners = `, owners AS MATERIALIZED (
-		SELECT r.ordinal, r.generation, (r.block * 1000 + u.position - 1)::int AS unit, u.key
+		SELECT r.ordinal, r.generation, (r.block * 1000 + u.position - 1)::int AS unit, u.key, r.of_kind
 		  FROM rehome.roster r
 		 CROSS JOIN LATERAL unnest(r.keys) WITH ORDINALITY AS u (key, position)
-		 WHERE r.migration = $1 AND (r.ordinal, r.generation, r.block) IN (SELECT ordinal, generation, unit / 1000 FROM found)
+		 WHERE r.migration = $1 AND u.key IS NOT NULL AND (r.ordinal, r.generation, r.block) IN (SELECT ordinal, generation, unit / 1000 FROM found)
 	), blocks AS (
-		SELECT ordinal, generation, entry, block,
-		       array_agg(f.position::int) AS positions, array_agg(o.key) AS users, array_agg(f.target_key) AS targets, array_agg(f.legacy_key) AS legacies
+		SELECT ordinal, generation, entry, block, array_agg(f.position::int) AS positions,
+		       array_agg(o.key) AS units, array_agg(o.of_kind) AS kinds, array_agg(f.target_key) AS targets, array_agg(f.legacy_key) AS legacies
 		  FROM found f LEFT JOIN owners o USING (ordinal, generation, unit)
 		 GROUP BY ordinal, generation, entry, block
 	)
-	SELECT b.ordinal, b.generation, b.entry, b.positions, b.users, b.targets, b.legacies, m.digests
+	SELECT b.ordinal, b.generation, b.entry, b.positions, b.units, b.kinds, b.targets, b.legacies, m.digests
 	  FROM blocks b JOIN rehome.manifest m USING (ordinal, generation, entry, block)
 	 WHERE m.migration = $1`
 
@@ -90,7 +91,7 @@ func (l *Ledger) RowsOf(ctx context.Context, tx pgx.Tx, name string, users [][]b
 			  FROM rehome.roster q
 			 CROSS JOIN LATERAL unnest(q.hashes, q.keys) WITH ORDINALITY AS u (hash, key, position)
 			  JOIN unnest($2::bigint[], $3::bytea[]) AS w (hash, key) ON w.hash = u.hash AND w.key = u.key
-			 WHERE q.migration = $1
+			 WHERE q.migration = $1 AND q.of_kind = 'users'
 		), found AS MATERIALIZED (`+standing+`
 		   AND (m.ordinal, m.generation) IN (SELECT ordinal, generation FROM wanted)
 		   AND ((m.ordinal, m.generation, t.unit) IN (SELECT ordinal, generation, unit FROM wanted)) IS TRUE)`+withOwners, name, hashes, users)
@@ -105,12 +106,14 @@ func collectRows(rows pgx.Rows, what string) ([]Row, error) {
 	var out []Row
 	var block Row
 	var positions []int32
-	var users, targets, legacies [][]byte
+	var units, targets, legacies [][]byte
+	var kinds []*shard.Kind
 	var digests []byte
-	_, err := pgx.ForEachRow(rows, []any{&block.Ordinal, &block.Generation, &block.Entry, &positions, &users, &targets, &legacies, &digests}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&block.Ordinal, &block.Generation, &block.Entry, &positions, &units, &kinds, &targets, &legacies, &digests}, func() error {
 		for i, position := range positions {
 			r := block
-			r.User, r.TargetKey, r.LegacyKey = users[i], targets[i], legacies[i]
+			r.own(kinds[i], units[i])
+			r.TargetKey, r.LegacyKey = targets[i], legacies[i]
 			sum, err := digestAt(digests, position)
 			if err != nil {
 				return err
@@ -124,6 +127,17 @@ func collectRows(rows pgx.Rows, what string) ([]Row, error) {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return out, nil
+}
+
+// own names the unit that a roster says the row is of.
+func (r *Row) own(kind *shard.Kind, key []byte) {
+	if kind == nil {
+		return
+	}
+	r.unit = unit{familyOf(*kind, r.Entry), key}
+	if r.unit.ofUsers() {
+		r.User = key
+	}
 }
 
 // A Settlement is what settling takes out of the target after the load.
@@ -153,7 +167,11 @@ type Refused struct {
 // out twice. A user who is quarantined already keeps the first cause.
 func (l *Ledger) WriteSettle(ctx context.Context, tx pgx.Tx, name string, s Settlement) (*shard.Receipt, error) {
 	r := s.Receipt
-	if err := insertSettle(ctx, tx, name, s.Wave, &r); err != nil {
+	waves, err := settledWaves(ctx, tx, name, s.Quarantined)
+	if err != nil {
+		return nil, err
+	}
+	if err := insertSettle(ctx, tx, name, s.Wave, &r, waves); err != nil {
 		return nil, err
 	}
 	if err := writeUndone(ctx, tx, r.ID, s.Undone); err != nil {
@@ -162,19 +180,7 @@ func (l *Ledger) WriteSettle(ctx context.Context, tx pgx.Tx, name string, s Sett
 	if err := quarantine(ctx, tx, r.ID, s.Quarantined); err != nil {
 		return nil, err
 	}
-	columns := []string{"entry", "user_key", "legacy_key", "cause", "needs_table", "needs_key"}
-	err := copyRows(ctx, tx, r.ID, "waiting", columns, len(s.Waits), func(n int) []any {
-		w := s.Waits[n]
-		return []any{w.Entry, w.User, notNil(w.LegacyKey), w.Cause, w.Needs, notNil(w.NeedsKey)}
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = copyRows(ctx, tx, r.ID, "set_aside", []string{"entry", "user_key", "legacy_key", "cause", "others"}, len(s.Refusals), func(n int) []any {
-		f := s.Refusals[n]
-		return []any{f.Entry, f.User, f.LegacyKey, f.Cause, f.Others}
-	})
-	if err != nil {
+	if err := writeSettled(ctx, tx, r.ID, &s); err != nil {
 		return nil, err
 	}
 	return &r, event(ctx, tx, name, r.Ordinal, 0, 1, "applied", map[string]int{"undone": len(s.Undone)})
@@ -188,19 +194,35 @@ type Waited struct {
 }
 
 // EndWaiting forgets the waiting rows of the users with the given canonical keys, who are quarantined in the same transaction, and
-// returns how many they were.
+// returns how many they were. They count as set aside in the users' accounts.
 func (l *Ledger) EndWaiting(ctx context.Context, tx pgx.Tx, name string, users [][]byte) ([]Waited, error) {
 	what := fmt.Sprintf("end the waiting for %d users of migration %s", len(users), name)
 	rows, err := tx.Query(ctx, `
-		WITH ended AS (DELETE FROM rehome.waiting WHERE migration = $1 AND user_key = ANY ($2) RETURNING entry, cause, legacy_key)
-		SELECT entry, cause, count(DISTINCT legacy_key) FROM ended GROUP BY entry, cause ORDER BY entry, cause`, name, users)
+		WITH ended AS (DELETE FROM rehome.waiting WHERE migration = $1 AND user_key = ANY ($2) RETURNING user_key, entry, cause, legacy_key)
+		SELECT user_key, entry, cause, count(DISTINCT legacy_key) FROM ended GROUP BY user_key, entry, cause ORDER BY entry, cause, user_key`, name, users)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	return collect(rows, what, func(w *Waited) []any { return []any{&w.Entry, &w.Cause, &w.Rows} })
+	var out []Waited
+	var next Waited
+	var user []byte
+	more := map[string][]shard.Table{}
+	_, err = pgx.ForEachRow(rows, []any{&user, &next.Entry, &next.Cause, &next.Rows}, func() error {
+		last := len(out) - 1
+		if last < 0 || out[last].Entry != next.Entry || out[last].Cause != next.Cause {
+			out, last = append(out, Waited{Entry: next.Entry, Cause: next.Cause}), last+1
+		}
+		out[last].Rows += next.Rows
+		more[string(user)] = append(more[string(user)], shard.Table{Entry: next.Entry, SetAside: next.Rows})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return out, addSums(ctx, tx, name, map[family]map[string][]shard.Table{userFamily: more})
 }
 
-func insertSettle(ctx context.Context, tx pgx.Tx, name string, wave int, r *shard.Receipt) error {
+func insertSettle(ctx context.Context, tx pgx.Tx, name string, wave int, r *shard.Receipt, waves []byWave) error {
 	ordinal, err := takeOrdinals(ctx, tx, name, 1)
 	if err != nil {
 		return err
@@ -216,9 +238,9 @@ func insertSettle(ctx context.Context, tx pgx.Tx, name string, wave int, r *shar
 	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO rehome.shard (migration, ordinal, generation, kind, wave, entry, cell_first, cell_limit, users, weight, parent, state,
-		                          mapping_hash, attempt, receipt, xid, migrated, quarantined, written, done_at)
-		VALUES ($1, $2, 0, $3, $4, -1, 0, 0, 0, 0, -1, 'done', $5, 1, $6, pg_current_xact_id(), $7, $8, $9, clock_timestamp())`,
-		name, ordinal, shard.Settle, wave, m.Mapping, r, r.Users.Migrated, r.Users.Quarantined, written(r))
+		                          mapping_hash, attempt, receipt, xid, migrated, quarantined, written, waves, accounts, done_at)
+		VALUES ($1, $2, 0, $3, $4, -1, 0, 0, 0, 0, -1, 'done', $5, 1, $6, pg_current_xact_id(), $7, $8, $9, $10, true, clock_timestamp())`,
+		name, ordinal, shard.Settle, wave, m.Mapping, r, r.Users.Migrated, r.Users.Quarantined, written(r), waves)
 	if err != nil {
 		return fmt.Errorf("write the settlement of migration %s: %w", name, err)
 	}
@@ -245,10 +267,10 @@ func quarantine(ctx context.Context, tx pgx.Tx, by shard.ID, users map[string]st
 		hashes, keys, causes = append(hashes, checksum.Key([]byte(user))), append(keys, []byte(user)), append(causes, cause)
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO rehome.user_state AS s (migration, user_hash, user_key, state, cause, ordinal, generation)
-		SELECT $1, hash, key, 'quarantined', cause, $2, 0 FROM unnest($3::bigint[], $4::bytea[], $5::text[]) AS u (hash, key, cause)
+		INSERT INTO rehome.user_state AS s (migration, user_hash, user_key, state, cause, ordinal, generation, counted, by_ordinal)
+		SELECT $1, hash, key, 'quarantined', cause, $2, 0, false, $2 FROM unnest($3::bigint[], $4::bytea[], $5::text[]) AS u (hash, key, cause)
 		ON CONFLICT (migration, user_hash, user_key) DO UPDATE
-		   SET state = excluded.state, cause = excluded.cause, ordinal = excluded.ordinal, generation = excluded.generation, at = excluded.at
+		   SET state = excluded.state, cause = excluded.cause, by_ordinal = excluded.by_ordinal, at = excluded.at
 		 WHERE s.state <> 'quarantined'`, by.Migration, by.Ordinal, hashes, keys, causes)
 	if err != nil {
 		return fmt.Errorf("quarantine %d users of migration %s: %w", len(users), by.Migration, err)

@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"rehome/pkg/checksum"
+	"rehome/pkg/keyspace"
+	"rehome/pkg/shard"
+)
+
+// A family is units of one kind: the users, or the rows without a user of one entry as they are read.
+type family struct {
+	of    shard.Kind // OfUsers, Unowned or OwnKey
+	entry int        // -1 for users
+}
+
+var userFamily = family{shard.OfUsers, -1}
+
+// familyOf returns the family of units of the kind; the entry counts where they are not users.
+func familyOf(kind shard.Kind, entry int) family {
+	if kind.ByUser() {
+		return userFamily
+	}
+	return family{kind, entry}
+}
+
+func (f family) ofUsers() bool { return f == userFamily }
+
+// key spells a unit's key: of a user as the canonical text, which people look for, else in a form that can be read back whatever it holds.
+func (f family) key(k keyspace.Key) []byte {
+	if f.ofUsers() {
+		return notNil(k.Canonical())
+	}
+	return notNil(k.Marshal())
+}
+
+// parse reads what key has spelled. The users' key has one column.
+func (f family) parse(key []byte) (keyspace.Key, error) {
+	if f.ofUsers() {
+		return keyspace.Key{string(key)}, nil
+	}
+	return keyspace.Unmarshal(key)
+}
+
+// keys spells the keys of units, with their hashes.
+func (f family) keys(units []keyspace.Key) (keys [][]byte, hashes []int64) {
+	keys, hashes = make([][]byte, len(units)), make([]int64, len(units))
+	for i, unit := range units {
+		keys[i] = f.key(unit)
+		hashes[i] = checksum.Key(keys[i])
+	}
+	return keys, hashes
+}
+
+// A unit is one unit by its family.
+type unit struct {
+	family
+	key []byte
+}
+
+// columns returns what names the unit in the tables that tell of rows: of_kind, user_key and unit_key.
+func (u unit) columns() []any {
+	if u.ofUsers() {
+		return []any{u.of, u.key, []byte(nil)}
+	}
+	return []any{u.of, []byte(nil), u.key}
+}
+
+var unitColumns = []string{"of_kind", "user_key", "unit_key"}
