@@ -23,12 +23,20 @@ func (q question) String() string {
 }
 
 // Rows streams the plan's rows of the slice to yield, each as the unit's key, the row source's primary key and the plan's Select.
-// A row that a join drops comes, in a slice of unowned rows, without cells: nil. The cells are valid until yield returns. An
+// A row that a join drops comes, in a slice of unowned rows, without cells: nil. A plan that gathers has further cells, made of the
+// attributes of a row's user, and in Attributes what became of these; of an attribute table come, without cells, the rows of no user, or in a
+// slice of users those whose user has no row that takes them in. The cells are valid until yield returns. An
 // error of yield comes back as it is, and the snapshot can still be read. Who has no more use of a row clears its Cells: they are all that
 // keeps it in memory. A warning that the server raised while it read is a
 // Data failure, after all rows, and so is a row wider than the Reading allows.
 func (s *Snapshot) Rows(ctx context.Context, p *mapping.RowPlan, slice shard.Slice, yield func(shard.Row) error) error {
 	q := s.question(p, slice)
+	switch {
+	case p.Gather != nil && slice.Kind.ByUser():
+		return s.gather(ctx, p, slice, yield)
+	case p.GatheredBy != nil && slice.Kind.ByUser() && q.covered():
+		return nil
+	}
 	r := reader{question: q, limit: s.maxRow, yield: yield}
 	err := s.parts(q, slice, func(part clause) error {
 		if slice.Kind != shard.Unowned || p.OfUsers() {
@@ -59,12 +67,8 @@ type reader struct {
 }
 
 func (r *reader) row(cells []value.Cell) error {
-	var width int64
-	for _, cell := range cells {
-		width += int64(len(cell))
-	}
-	if width > r.limit {
-		return r.fault("row_too_wide:"+r.plan.Into, fmt.Errorf("a row has %d bytes, and max_row_bytes is %d", width, r.limit))
+	if n := width(cells); n > r.limit {
+		return r.tooWide(n)
 	}
 	unit, rest, err := r.unitOf(cells)
 	if err != nil {
@@ -79,7 +83,11 @@ func (r *reader) row(cells []value.Cell) error {
 	if r.kind == shard.Unowned {
 		unit = canonical(k)
 	}
-	return r.yield(shard.Row{Unit: unit, Key: k, Cells: rest[n:]})
+	row := shard.Row{Unit: unit, Key: k, Cells: rest[n:]}
+	if r.plan.GatheredBy != nil {
+		row.Cells = nil
+	}
+	return r.yield(row)
 }
 
 // unitOf takes the unit's key off the cells, if it has one of its own.

@@ -114,9 +114,9 @@ func (s *Snapshot) Count(ctx context.Context, p *mapping.RowPlan, slice shard.Sl
 	return n, nil
 }
 
-// LeftOut counts those among them that the plan's condition leaves out.
+// LeftOut counts those among them that the plan's condition leaves out; of an attribute table those whose user's row is left out.
 func (s *Snapshot) LeftOut(ctx context.Context, p *mapping.RowPlan, slice shard.Slice) (int64, error) {
-	if p.Where == "" {
+	if !p.Filters() || p.GatheredBy != nil && !slice.Kind.ByUser() {
 		return 0, nil
 	}
 	q := s.question(p, slice)

@@ -103,7 +103,7 @@ func (q question) rows(part clause) clause {
 	switch {
 	case q.kind.ByUser():
 		// From users to rows, whatever the server thinks of its statistics; and the unit is spelled as the owner spells it.
-		c, filter := q.keys(part), where(condition(q.plan.Where))
+		c, filter := q.keys(part), where(q.filter())
 		c.sql = "SELECT rehome_u.rehome_k1, " + fields + " FROM (" + c.sql + ") AS rehome_u STRAIGHT_JOIN (" + q.plan.From +
 			") ON (" + q.plan.User + ") = rehome_u.rehome_k1" + filter.sql
 		return c
@@ -163,6 +163,9 @@ func (q question) countUnowned(part clause) clause {
 // leftOut counts the row source's rows of the slice that the plan's condition leaves out; NULL leaves out too, and of a row that a
 // join makes several of, none may be taken.
 func (q question) leftOut(part clause) clause {
+	if q.plan.GatheredBy != nil {
+		return q.unhoused(part)
+	}
 	if !q.plan.Joined {
 		c := where(q.belongs(part), clause{sql: "(" + q.plan.Where + ") IS NOT TRUE"})
 		c.sql = "SELECT COUNT(*) FROM " + q.source() + c.sql
