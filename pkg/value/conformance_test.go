@@ -1,6 +1,8 @@
 package value_test
 
 import (
+	"encoding/binary"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +33,16 @@ var (
 	timestamp = value.LegacyType{Name: "TIMESTAMP"}
 	clock     = value.LegacyType{Name: "TIME"}
 	document  = value.LegacyType{Name: "JSON"}
+	inet6     = value.LegacyType{Name: "INET6"}
+	inet4     = value.LegacyType{Name: "INET4"}
+	mariaUUID = value.LegacyType{Name: "UUID"}
+	geometry  = value.LegacyType{Name: "GEOMETRY", Binary: true}
 )
+
+// bits is a BIT of n bits.
+func bits(n int64) value.LegacyType {
+	return value.LegacyType{Name: "BIT", Binary: true, Length: n}
+}
 
 // A sample is legacy values of one type, and how PostgreSQL writes those whose text differs.
 type sample struct {
@@ -84,11 +95,40 @@ var samples = []struct {
 	{"timestamp(0)", []sample{{datetime, []string{"2012-06-30 23:59:59", "2012-06-30 23:59:59.000000"}, nil}}},
 	{"timestamptz", []sample{{timestamp, []string{"1970-01-01 00:00:01", "2038-01-19 03:14:07.123456"}, nil}, {datetime, []string{"1000-01-01 00:00:00"}, nil}}},
 	{"timestamptz(2)", []sample{{timestamp, []string{"1970-01-01 00:00:01.120000"}, nil}}},
-	{"uuid", []sample{{varchar, []string{"2290c634-b71f-5ad5-82dc-8667044d17d8", "2290C634B71F5AD582DC8667044D17D8"}, nil},
+	{"uuid", []sample{{mariaUUID, []string{"2290c634-b71f-5ad5-82dc-8667044d17d8"}, nil}, {varchar, []string{"2290c634-b71f-5ad5-82dc-8667044d17d8", "2290C634B71F5AD582DC8667044D17D8"}, nil},
 		{varbinary, []string{"0123456789abcdef"}, map[string]string{"0123456789abcdef": "30313233343536373839616263646566"}}}},
 	{"bytea", []sample{{blob, []string{"", "\x00\xff"}, map[string]string{"\x00\xff": `\x00ff`}}, {bit, []string{"\x05"}, nil}}},
 	{"json", []sample{{document, []string{`{"b":1,"a":[ ]}`, ` null `, `"\u0000"`, `"\ud800"`, `-0.0e+5`, `{"a":1,"a":2}`}, nil}}},
+	{"interval", []sample{{clock, []string{"00:00:00", "838:59:59", "-838:59:59", "-00:00:01", "24:00:00", "-100:00:00.000001", "12:34:56.789"}, nil}}},
+	{"interval(2)", []sample{{clock, []string{"-838:59:59.990000", "00:00:00.010000"}, nil}}},
+	{"inet", []sample{
+		{varchar, []string{"0.0.0.0", "255.255.255.255", "10.1.2.3/8", "10.1.2.3/32", "::", "::1", "2001:db8::ff00:42:8329/64", "::ffff:192.0.2.128", "FFFF::"}, nil},
+		{inet6, []string{"::", "::ffff:10.0.0.1", "2001:db8::1"}, nil}, {inet4, []string{"10.0.0.1"}, nil},
+	}},
+	{"cidr", []sample{{varchar, []string{"10.0.0.0/8", "0.0.0.0/0", "192.0.2.1", "192.0.2.1/32", "2001:db8::/32", "::/0"}, nil}, {inet4, []string{"10.0.0.1"}, nil}}},
+	{"macaddr", []sample{{varchar, []string{"08:00:2b:01:02:03", "08-00-2B-01-02-03", "08002b:010203", "08002b-010203", "0800.2b01.0203", "0800-2b01-0203",
+		"08002B010203", "ff:ff:ff:ff:ff:ff"}, nil}}},
+	{"macaddr8", []sample{{varchar, []string{"08:00:2b:01:02:03:04:05", "08-00-2b-01-02-03-04-05", "0800.2b01.0203.0405", "0800-2b01-0203-0405", "08002b0102030405"}, nil}}},
+	{"bit(1)", []sample{{bits(1), []string{"\x00", "\x01"}, map[string]string{"\x00": "0", "\x01": "1"}}}},
+	{"bit(10)", []sample{{bits(10), []string{"\x02\x01", "\x00\x00", "\x03\xff"}, map[string]string{"\x02\x01": "1000000001", "\x00\x00": "0000000000", "\x03\xff": "1111111111"}}}},
+	{"bit(64)", []sample{{bits(64), []string{"\xff\xff\xff\xff\xff\xff\xff\xff"}, map[string]string{"\xff\xff\xff\xff\xff\xff\xff\xff": strings.Repeat("1", 64)}}}},
+	{"varbit", []sample{{bits(8), []string{"\x00", "\x81"}, map[string]string{"\x00": "00000000", "\x81": "10000001"}}, {bits(1), []string{"\x01"}, map[string]string{"\x01": "1"}}}},
+	{"varbit(12)", []sample{{bits(12), []string{"\x08\x01"}, map[string]string{"\x08\x01": "100000000001"}}}},
+	{"point", []sample{{geometry, []string{wkb(0, 1.5, -2), wkb(0, 0, 0), wkb(0, -1e308, 5e-324)},
+		map[string]string{wkb(0, 1.5, -2): "(1.5,-2)", wkb(0, 0, 0): "(0,0)", wkb(0, -1e308, 5e-324): "(-1e308,5e-324)"}}}},
+	{"text[]", []sample{{set, []string{"", "b", "b,a", "NULL,null,\"q\", x ,{y}"},
+		map[string]string{"": "{}", "b": "{b}", "b,a": "{b,a}", "NULL,null,\"q\", x ,{y}": `{"NULL","null","\"q\""," x ","{y}"}`}}}},
+	{"varchar(3)[]", []sample{{set, []string{"äöü,b"}, map[string]string{"äöü,b": "{äöü,b}"}}}},
+	{"char(3)[]", []sample{{set, []string{"a,b"}, map[string]string{"a,b": "{a,b}"}}}},
+	{"mood[]", []sample{{set, []string{"", "über,sad"}, map[string]string{"": "{}", "über,sad": "{über,sad}"}}}},
 	{"mood", []sample{{enum, []string{"sad", "über"}, nil}, {varchar, []string{"ok"}, nil}}},
+}
+
+// wkb is a point as the servers store it: the SRID, then well-known binary.
+func wkb(srid uint32, x, y float64) string {
+	out := append(binary.LittleEndian.AppendUint32(nil, srid), 1, 1, 0, 0, 0)
+	out = binary.LittleEndian.AppendUint64(out, math.Float64bits(x))
+	return string(binary.LittleEndian.AppendUint64(out, math.Float64bits(y)))
 }
 
 func TestWhatIsAppendedIsWhatPostgreSQLSends(t *testing.T) {

@@ -99,6 +99,9 @@ func TestLiteralIsWhatTheServerReads(t *testing.T) {
 		"time": {"12:00:00", "24:00:00"}, "timestamp": {"2020-01-01 10:00:00.5", "2020-01-01T10:00:00", "2020-01-01"},
 		"timestamptz": {"2020-01-01", "2020-01-01 10:00:00", "2020-01-01 10:00:00+02", "2020-01-01T10:00:00.25-03:30", "2020-01-01 10:00:00Z"},
 		"uuid":        {"2290c634-b71f-5ad5-82dc-8667044d17d8"}, "bytea": {`\x`, `\x00fF`}, "json": {`{"a":1}`}, "jsonb": {`{"b":1,"a":2}`}, "mood": {"über"},
+		"interval": {"01:00:00", "-838:59:59.5"}, "inet": {"10.0.0.1", "::1/64"}, "cidr": {"10.0.0.0/8"}, "macaddr": {"08:00:2b:01:02:03"},
+		"macaddr8": {"08:00:2b:01:02:03:04:05"}, "bit(3)": {"101"}, "varbit(3)": {"", "1", "101"}, "varbit": {"1010101010"}, "point": {"(1.5,-2)", "( 0 , 1e3 )"},
+		"text[]": {"{}", "{a}", "{a, b c}"}, "integer[]": {"{1,2}"}, "mood[]": {"{sad,über}"},
 	} {
 		t.Run(sqlType, func(t *testing.T) {
 			to := s.table(sqlType)
@@ -119,7 +122,9 @@ func TestLiteralIsWhatTheServerReads(t *testing.T) {
 		for sqlType, bad := range map[string]string{
 			"boolean": "maybe", "smallint": "40000", "integer": "1.5", "real": "1e39", "numeric(5,2)": "1.005", "varchar(3)": "abcd", "char(3)": "abcd", "date": "2019-02-29",
 			"time": "25:00:00", "timestamp(0)": "2020-01-01 10:00:00.5", "timestamptz": "2020-01-01 10:00:00+2", "uuid": "x", "bytea": "00", "json": "{", "jsonb": `"\u0000"`,
-			"mood": "glad", "text": "\xff", "tsvector": "x", "double precision": "0x10",
+			"mood": "glad", "text": "\xff", "tsvector": "x", "double precision": "0x10", "interval": "1 day", "interval hour to minute": "01:00:00", "inet": "010.0.0.1",
+			"cidr": "10.0.0.1/8", "macaddr": "08:00:2b:01:02", "macaddr8": "08:00:2b:01:02:03", "bit(3)": "10", "varbit(3)": "1010", "varbit": "2", "point": "(1)",
+			"text[]": `{"a"}`, "varchar(3)[]": "{abcd}", "mood[]": "{glad}", "integer[]": "{1,}", "bigint[]": "{NULL}",
 		} {
 			if body, err := value.Literal(s.table(sqlType), bad); err == nil {
 				t.Errorf("%s %q became %x", sqlType, bad, body)

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,6 +91,64 @@ func TestAnyValueIsAppendedAsTheServerReadsIt(t *testing.T) {
 			return strings.ReplaceAll(rapid.StringN(0, 40, -1).Draw(t, "text"), "\x00", "")
 		})
 	})
+}
+
+func TestAnyValueOfARarerTypeIsAppendedAsTheServerReadsIt(t *testing.T) {
+	s := connect(t)
+	t.Run("spans of time", func(t *testing.T) { sameAsServer(t, s, clock, "interval", drawSpan) })
+	t.Run("times of day", func(t *testing.T) {
+		sameAsServer(t, s, clock, "time", func(t *rapid.T) string {
+			return time.UnixMicro(rapid.Int64Range(0, 86400e6-1).Draw(t, "time")).UTC().Format("15:04:05.000000")
+		})
+	})
+	t.Run("addresses", func(t *testing.T) { sameAsServer(t, s, varchar, "inet", drawAddress) })
+	t.Run("networks", func(t *testing.T) {
+		sameAsServer(t, s, varchar, "cidr", func(t *rapid.T) string { return netip.MustParsePrefix(drawAddress(t)).Masked().String() })
+	})
+	t.Run("hardware addresses", func(t *testing.T) {
+		sameAsServer(t, s, varchar, "macaddr", func(t *rapid.T) string {
+			mac := net.HardwareAddr(rapid.SliceOfN(rapid.Byte(), 6, 6).Draw(t, "bytes")).String()
+			return strings.ReplaceAll(mac, ":", rapid.SampledFrom([]string{":", "-", ""}).Draw(t, "separator"))
+		})
+	})
+	t.Run("integers", func(t *testing.T) {
+		sameAsServer(t, s, bigint, "bigint", func(t *rapid.T) string { return strconv.FormatInt(rapid.Int64().Draw(t, "number"), 10) })
+	})
+	t.Run("lists", func(t *testing.T) {
+		to := s.table("text[]")
+		p := compile(t, set, to, value.Rules{})
+		rapid.Check(t, func(t *rapid.T) {
+			members := rapid.SliceOfN(rapid.StringMatching(`[a-zA-Z "\\{}é]{1,4}`), 1, 5).Draw(t, "members")
+			body, _, _, fault := p.Append([]byte{}, value.Cell(strings.Join(members, ",")))
+			var same bool
+			s.ask(t, &same, `SELECT array_send($1::text[]) = $2`, members, body)
+			if fault != "" || !same {
+				t.Fatalf("%q became %x, fault %q", members, body, fault)
+			}
+		})
+	})
+	t.Run("bits", func(t *testing.T) {
+		for _, n := range []int64{1, 7, 8, 9, 33, 64} {
+			p := compile(t, bits(n), s.table(fmt.Sprintf("bit(%d)", n)), value.Rules{})
+			rapid.Check(t, func(t *rapid.T) {
+				text := rapid.StringMatching(fmt.Sprintf("[01]{%d}", n)).Draw(t, "bits")
+				number, _ := strconv.ParseUint(text, 2, 64)
+				cell := binary.BigEndian.AppendUint64(nil, number)[8-(n+7)/8:]
+				body, _, _, fault := p.Append([]byte{}, cell)
+				var same bool
+				s.ask(t, &same, `SELECT bit_send($1::text::varbit::bit(`+strconv.Itoa(int(n))+`)) = $2`, text, body)
+				if fault != "" || !same {
+					t.Fatalf("%s became %x, fault %q", text, body, fault)
+				}
+			})
+		}
+	})
+}
+
+func drawAddress(t *rapid.T) string {
+	size := rapid.SampledFrom([]int{4, 16}).Draw(t, "size")
+	addr, _ := netip.AddrFromSlice(rapid.SliceOfN(rapid.Byte(), size, size).Draw(t, "bytes"))
+	return netip.PrefixFrom(addr, rapid.IntRange(0, size*8).Draw(t, "length")).String()
 }
 
 func finite(f float64) bool { return !math.IsInf(f, 0) && !math.IsNaN(f) }

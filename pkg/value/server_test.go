@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -57,6 +58,12 @@ func (s *server) table(sqlType string) (to value.TargetType) {
 		s.t.Fatalf("describe %s: %v", sqlType, err)
 	}
 	to.Kind = kind[0]
+	if member, isArray := strings.CutSuffix(sqlType, "[]"); isArray {
+		of := s.table(member)
+		s.exec(`DROP TABLE c`)
+		s.exec(`CREATE TEMP TABLE c (i integer GENERATED ALWAYS AS IDENTITY, v ` + sqlType + `)`)
+		to.Element, to.Labels = &of, nil
+	}
 	return to
 }
 

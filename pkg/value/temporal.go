@@ -161,6 +161,9 @@ func (c *compiler) temporalText(next stage) stage {
 		case !ok:
 			return next(dst, in)
 		case t.zero() && zero.Word != "":
+			if zero.Word == To && string(in) == zero.To {
+				return next(dst, in)
+			}
 			return zeros.resolve(dst)
 		case !t.zero() && t.partial() && partial.Word == First:
 			return after(partials.bit, next, dst, withFirst(in))
