@@ -131,27 +131,13 @@ func (p *planner) tail(context.Context) error {
 // rest makes the shards of rows that belong to no user.
 func (p *planner) rest(ctx context.Context) error {
 	for _, plan := range p.mapping.Plans {
-		for _, kind := range p.kinds(plan) {
+		for _, kind := range shard.RestOf(p.mapping.Keys, plan) {
 			if err := p.units(ctx, plan, kind); err != nil {
 				return fmt.Errorf("read the keys of %s: %w", plan.Source, err)
 			}
 		}
 	}
 	return nil
-}
-
-// kinds returns the kinds of shards that hold an entry's rows of no user. A join drops rows, which then belong to nobody, whether or
-// not the entry's rows have users.
-func (p *planner) kinds(plan *mapping.RowPlan) []shard.Kind {
-	switch {
-	case plan.User == p.mapping.Keys.Key && plan.From == p.mapping.Keys.From:
-		return nil // the users' own table has no row of an unknown user
-	case plan.OfUsers():
-		return []shard.Kind{shard.Unowned}
-	case plan.Joined:
-		return []shard.Kind{shard.OwnKey, shard.Unowned}
-	}
-	return []shard.Kind{shard.OwnKey}
 }
 
 // units cuts the entry's rows without a user into shards. Rows that share a key stay together.

@@ -114,7 +114,7 @@ func (r *Run) close(ctx context.Context, sequences []target.SequenceState) error
 	if closing.Rows, err = r.Legacy.ClosingCounts(ctx, tables); err != nil {
 		return err
 	}
-	if closing.Legacy, err = r.legacyTables(ctx, tables, closing.Rows); err != nil {
+	if closing.Legacy, err = r.legacyTables(ctx, r.mapping, tables, closing.Rows); err != nil {
 		return err
 	}
 	position, err := r.Legacy.Position(ctx)
@@ -154,7 +154,7 @@ func (r *Run) dated(closing report.Closing) ([]byte, error) {
 
 // legacyTables sums up each legacy table that feeds the target: rows that no entry takes, and rows of a joined table that are not
 // used once.
-func (r *Run) legacyTables(ctx context.Context, tables []string, rows []int64) ([]report.Legacy, error) {
+func (p *Producer) legacyTables(ctx context.Context, c *mapping.Compiled, tables []string, rows []int64) ([]report.Legacy, error) {
 	out := []report.Legacy{}
 	for i, table := range tables {
 		if slices.Index(tables, table) < i {
@@ -162,13 +162,13 @@ func (r *Run) legacyTables(ctx context.Context, tables []string, rows []int64) (
 		}
 		var plans []*mapping.RowPlan
 		leave := false
-		for j, p := range r.mapping.Plans {
+		for j, plan := range c.Plans {
 			if tables[j] == table {
-				plans = append(plans, p)
-				leave = leave || r.File.Tables[j].Rest == mapping.RestLeave
+				plans = append(plans, plan)
+				leave = leave || j < len(c.File.Tables) && c.File.Tables[j].Rest == mapping.RestLeave
 			}
 		}
-		unused, err := r.Legacy.Unused(ctx, plans)
+		unused, err := p.Legacy.Unused(ctx, plans)
 		if err != nil {
 			return nil, err
 		}
@@ -180,26 +180,27 @@ func (r *Run) legacyTables(ctx context.Context, tables []string, rows []int64) (
 		}
 		out = append(out, l)
 	}
-	joined, err := r.joinedTables(ctx)
+	joined, err := p.joinedTables(ctx, c)
 	return append(out, joined...), err
 }
 
-func (r *Run) joinedTables(ctx context.Context) ([]report.Legacy, error) {
-	catalog, err := r.Legacy.Catalog(ctx)
+func (p *Producer) joinedTables(ctx context.Context, c *mapping.Compiled) ([]report.Legacy, error) {
+	catalog, err := p.Legacy.Catalog(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []report.Legacy
-	for i, p := range r.mapping.Plans {
-		for _, join := range r.File.Tables[i].Joins {
+	for i, entry := range c.File.Tables {
+		plan := c.Plans[i]
+		for _, join := range entry.Joins {
 			if join.Use != mapping.JoinEach {
 				continue
 			}
-			key, err := mapping.JoinedKey(p.From, catalog.Table(join.Table))
+			key, err := mapping.JoinedKey(plan.From, catalog.Table(join.Table))
 			if err != nil {
 				return nil, err
 			}
-			use, err := r.Legacy.JoinedUse(ctx, p, legacy.Joined{Table: join.Table, Key: key})
+			use, err := p.Legacy.JoinedUse(ctx, plan, legacy.Joined{Table: join.Table, Key: key})
 			if err != nil {
 				return nil, err
 			}

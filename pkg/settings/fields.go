@@ -26,6 +26,8 @@ const (
 	MappingFile  Field = "file" // also -f
 	ThroughWave  Field = "through"
 	DoAgain      Field = "again"
+	LookAtAll    Field = "full"
+	SampleUsers  Field = "sample"
 	SayYes       Field = "yes"
 	OutputForm   Field = "output"
 	ReportFormat Field = "format"
@@ -79,6 +81,10 @@ var specs = []spec{
 		apply: text(func(s *Settings) *string { return &s.Through })},
 	{field: DoAgain, usage: "redo everyone, also those who are done", boolean: true, placeholder: "bool",
 		apply: yesNo(func(s *Settings) *bool { return &s.Again })},
+	{field: LookAtAll, usage: "look at the data of all users", boolean: true, placeholder: "bool",
+		apply: yesNo(func(s *Settings) *bool { return &s.Full })},
+	{field: SampleUsers, placeholder: "N", usage: "look at the data of so many users, spread over all; 10,000 unless --full",
+		apply: applySample},
 	{field: SayYes, usage: "do not ask", boolean: true, placeholder: "bool",
 		apply: yesNo(func(s *Settings) *bool { return &s.Yes })},
 	{field: OutputForm, placeholder: "FORM", usage: "text or json", standard: func() string { return "text" },
@@ -129,6 +135,15 @@ func applyMigration(s *Settings, text string) []string {
 		return []string{quote(text) + " is not a migration's name: 1 to 32 of a-z, 0-9 and _"}
 	}
 	s.Migration = text
+	return nil
+}
+
+func applySample(s *Settings, text string) []string {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return []string{quote(text) + " is not a number of users, 1 or more"}
+	}
+	s.Sample = n
 	return nil
 }
 

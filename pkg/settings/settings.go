@@ -25,6 +25,8 @@ type Settings struct {
 	File    string // path of migration.yaml
 	Through string // name of the last wave of this run; empty is all of them
 	Again   bool   // redo everyone
+	Full    bool   // look at all data
+	Sample  int    // else at that of so many users; 0 when not given
 	Yes     bool   // go on without asking
 	Output  string // of a listing: "text" (default) or "json"
 	Format  string // of a report: "text" (default) or "json"
