@@ -252,29 +252,25 @@ func TestAMendChangesNothingThatHasArrived(t *testing.T) {
 			}
 		}
 	})
-	if accepted < 10 || rescued < 2 {
+	if accepted < 10 || rescued < 10 {
 		t.Errorf("of the pairs %d were mends, and %d rows were rescued: nothing was proved", accepted, rescued)
 	}
 }
 
-// drawPatient draws a row of the patient: the table's columns, the boss's key as its owner spells it, and joined once more.
+// drawPatient draws a row of the patient in which one or two cells are odd: id, kind, born, note, the boss's key, the same as its owner
+// spells it, joined twice, day, size and doc.
 func drawPatient(t *rapid.T) []value.Cell {
-	one := func(good string, others ...string) value.Cell {
-		text := good
-		if rapid.IntRange(0, 5).Draw(t, "is odd") == 0 {
-			text = rapid.SampledFrom(others).Draw(t, "cell")
-		}
-		if text == "-" {
-			return nil
-		}
-		return value.Cell(text)
-	}
 	joined := []string{"0000-00-00 00:00:00", "2020-00-03 04:05:06", "-"}
-	return []value.Cell{
-		value.Cell("1"), one("1", "2", "3", "4", "-"), one("2020-02-03", "03.02.2020", "02.13.2020", "never", "-"),
-		one("abc", "", "a\xe4b", "a\x00b", "abcdefg", "-"), one("2", "-"), one("2020-02-03 04:05:06", joined...), one("2020-02-03 04:05:06", joined...),
-		one("2020-02-03", "0000-00-00", "2020-02-00", "0000-02-03", "-"), one("7", "4000000000", "-"), one(`{"a": 1}`, `{"a": "\u0000"}`, "-"), one("2", "-"),
+	odd := [][]string{
+		{"1"}, {"2", "3", "4", "-"}, {"03.02.2020", "02.13.2020", "never", "-"}, {"", "a\xe4b", "a\x00b", "abcdefg", "-"}, {"-"}, {"-"}, joined, joined,
+		{"0000-00-00", "2020-02-00", "0000-02-03", "-"}, {"4000000000", "-"}, {`{"a": "\u0000"}`, "-"},
 	}
+	row := cells("1", "1", "2020-02-03", "abc", "2", "2", "2020-02-03 04:05:06", "2020-02-03 04:05:06", "2020-02-03", "7", `{"a": 1}`)
+	for range 2 {
+		i := rapid.IntRange(0, len(row)-1).Draw(t, "odd")
+		row[i] = cells(rapid.SampledFrom(odd[i]).Draw(t, "cell"))[0]
+	}
+	return row
 }
 
 func TestHarms(t *testing.T) {
