@@ -60,6 +60,9 @@ func entryOf(w *shard.Window) int {
 // refused it, so that settling can treat all sides alike whoever came first.
 func (m *move) collide(ctx context.Context, unit int, cause string) error {
 	for _, plan := range m.plans {
+		if plan.GatheredBy != nil {
+			continue
+		}
 		var keys [][]byte
 		look := func() error {
 			there, err := m.tgt.Existing(ctx, plan, keys)
@@ -181,7 +184,7 @@ func (p *pass) run(ctx context.Context, s shard.Slice, units int) error {
 			return err
 		}
 		left := int64(0)
-		if plan.Where != "" {
+		if plan.Filters() {
 			if left, err = p.src.LeftOut(ctx, plan, s); err != nil {
 				return err
 			}
@@ -213,6 +216,7 @@ func (p *pass) rows(ctx context.Context, plan *mapping.RowPlan, s shard.Slice) e
 		}
 		if _, out := p.quarantined[unit]; out && p.fresh[unit] == 0 {
 			w.count(first, &p.tally.table(plan).SetAside)
+			w.attributes(row, mapping.Refused)
 			return nil
 		}
 		return w.take(ctx, unit, row, first)

@@ -61,6 +61,16 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 			return nil
 		}
 	}
+	if w.Entry.GatheredBy != nil {
+		w.homeless(unit, row)
+		return nil
+	}
+	if cause := row.Attributes.Cause; cause != "" {
+		w.count(first, &t.SetAside)
+		w.attributes(row, mapping.Refused)
+		p.refused(unit, w.Entry.Gather.Plan, row.Attributes.Key, cause)
+		return nil
+	}
 	if len(w.Tuples)+width(row.Cells) > 2*p.limits.WindowBytes {
 		if err := w.flush(ctx); err != nil {
 			return err
@@ -70,14 +80,17 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 	tuples, e := w.encoder.Encode(w.Tuples, p.owner(row), row.Cells)
 	if e.Ending == mapping.Refused {
 		w.count(first, &t.SetAside)
+		w.attributes(row, e.Ending)
 		p.refused(unit, w.Entry, row.Key, e.Cause)
 		return nil
 	}
 	if p.again || p.fresh[unit] > 0 {
 		w.count(first, &t.SetAside) // the whole part is undone, or the unit is: only further refusals are of interest
+		w.attributes(row, mapping.Refused)
 		return nil
 	}
 	p.counted[unit-p.offset] = true
+	w.attributes(row, e.Ending)
 	switch e.Ending {
 	case mapping.LeftOut:
 		w.count(first, &t.LeftOut)
