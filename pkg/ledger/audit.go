@@ -90,7 +90,7 @@ func (l *Ledger) NextAudit(ctx context.Context, name string) ([]shard.Task, erro
 func (l *Ledger) next(ctx context.Context, name, condition string, args ...any) ([]shard.Task, error) {
 	what := "list planned shards of migration " + name
 	rows, err := l.pool.Query(ctx, `
-		SELECT s.migration, m.run, s.ordinal, s.generation, s.mapping_hash, m.fingerprint
+		SELECT s.migration, m.run, s.ordinal, s.generation, s.mapping_hash, `+schemaColumn+`
 		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
 		 WHERE s.migration = $1 AND s.state = 'planned' AND `+condition+`
 		 ORDER BY s.weight DESC, s.ordinal`, append([]any{name}, args...)...)
@@ -102,12 +102,12 @@ func (l *Ledger) next(ctx context.Context, name, condition string, args ...any) 
 	})
 }
 
-// NextOf returns the tasks of those of the shards that are still to be done.
-func (l *Ledger) NextOf(ctx context.Context, name string, ordinals []int) ([]shard.Task, error) {
-	return l.next(ctx, name, `s.ordinal = ANY ($2)`, ordinals)
+// NextRedo returns the tasks of the redos from the given ordinal on that are still to be done, the heaviest first.
+func (l *Ledger) NextRedo(ctx context.Context, name string, from int) ([]shard.Task, error) {
+	return l.next(ctx, name, `s.kind = 'redo' AND s.ordinal >= $2`, from)
 }
 
-// An AuditState is how far an audit has come, or some other shards.
+// An AuditState is how far an audit has come, or what it has had done again.
 type AuditState struct {
 	Planned, Done, Dead int
 	Weight, Moved       int64 // planned rows of all, and of those that are done
@@ -118,9 +118,9 @@ func (l *Ledger) AuditState(ctx context.Context, name string) (AuditState, error
 	return l.stateOf(ctx, name, `kind = 'audit'`)
 }
 
-// StateOf returns how far the given shards have come.
-func (l *Ledger) StateOf(ctx context.Context, name string, ordinals []int) (AuditState, error) {
-	return l.stateOf(ctx, name, `(ordinal = ANY ($2) OR parent = ANY ($2) AND kind = 'redo')`, ordinals)
+// RedoState returns how far the redos from the given ordinal on have come.
+func (l *Ledger) RedoState(ctx context.Context, name string, from int) (AuditState, error) {
+	return l.stateOf(ctx, name, `kind = 'redo' AND ordinal >= $2`, from)
 }
 
 func (l *Ledger) stateOf(ctx context.Context, name, condition string, args ...any) (s AuditState, err error) {

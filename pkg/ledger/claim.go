@@ -36,7 +36,8 @@ type Claim struct {
 	Answer  Answer
 	Shard   shard.Shard       // with its bounds; for Claimed, Done, Dead, Split and Paused
 	Token   int               // for Claimed: the attempt's number, which fences all earlier ones off
-	Mapping string            // hash of the mapping to work by
+	Mapping string            // hash of the mapping to work by, whatever the task says: another may have been accepted since
+	Schema  string            // fingerprint of both schemas as far as that mapping uses them
 	Receipt *shard.Receipt    // for Done and Dead
 	Letter  *shard.DeadLetter // for Dead
 	Reason  string            // for Paused
@@ -46,6 +47,7 @@ type Claim struct {
 type claimRow struct {
 	record
 	paused *string
+	schema string
 }
 
 // Claim asks for a shard in a short transaction on conn, which must be the session that Begin then uses: the ledger notes its
@@ -79,7 +81,7 @@ func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder 
 
 func lockShard(ctx context.Context, tx pgx.Tx, id shard.ID) (claimRow, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT `+shardColumns+`, m.paused
+		SELECT `+shardColumns+`, m.paused, `+schemaColumn+`
 		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
 		 WHERE s.migration = $1 AND s.ordinal = $2 AND s.generation = $3
 		   FOR UPDATE OF s NOWAIT`, id.Migration, id.Ordinal, id.Generation)
@@ -87,24 +89,29 @@ func lockShard(ctx context.Context, tx pgx.Tx, id shard.ID) (claimRow, error) {
 		return claimRow{}, err
 	}
 	return pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (claimRow, error) {
-		var paused *string
-		r, err := scanRecord(withLast{row, &paused})
-		return claimRow{r, paused}, err
+		var r claimRow
+		var err error
+		r.record, err = scanRecord(withLast{row, []any{&r.paused, &r.schema}})
+		return r, err
 	})
 }
 
-// withLast scans one more column than it is asked for.
+// schemaColumn is the fingerprint that the mapping of the shard s was accepted with, m being its migration.
+const schemaColumn = `coalesce((SELECT a.fingerprint FROM rehome.accepted a
+	WHERE a.migration = s.migration AND a.hash = s.mapping_hash ORDER BY a.number DESC LIMIT 1), m.fingerprint)`
+
+// withLast scans more columns than it is asked for.
 type withLast struct {
 	pgx.CollectableRow
-	last any
+	last []any
 }
 
-// Scan reads the row into dest, and its last column into last.
-func (w withLast) Scan(dest ...any) error { return w.CollectableRow.Scan(append(dest, w.last)...) }
+// Scan reads the row into dest, and its last columns into last.
+func (w withLast) Scan(dest ...any) error { return w.CollectableRow.Scan(append(dest, w.last...)...) }
 
 // answer judges a shard whose row is locked.
 func (r *claimRow) answer(id shard.ID) Claim {
-	claim := Claim{Shard: r.Shard, Mapping: r.mapping}
+	claim := Claim{Shard: r.Shard, Mapping: r.mapping, Schema: r.schema}
 	switch {
 	case r.Run != id.Run:
 		return Claim{Answer: Stale}

@@ -119,7 +119,8 @@ func countFailure(ctx context.Context, tx pgx.Tx, claim Claim, f Failure) (recor
 func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]shard.Shard, error) {
 	var children [2]shard.Shard
 	err := l.inTx(ctx, func(tx pgx.Tx) error {
-		if err := turnSplit(ctx, tx, claim); err != nil {
+		mapping, err := turnSplit(ctx, tx, claim)
+		if err != nil {
 			return err
 		}
 		s := &claim.Shard
@@ -137,7 +138,7 @@ func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]s
 		if err != nil {
 			return err
 		}
-		if err := copyShards(ctx, tx, &Migration{Name: s.Migration, Run: s.Run, Mapping: claim.Mapping}, children[:]); err != nil {
+		if err := copyShards(ctx, tx, &Migration{Name: s.Migration, Run: s.Run, Mapping: mapping}, children[:]); err != nil {
 			return err
 		}
 		return event(ctx, tx, s.Migration, s.Ordinal, s.Generation, claim.Token, "split", map[string]int{"first": first})
@@ -152,14 +153,18 @@ func tiles(s *shard.Shard, children *[2]shard.Shard) error {
 	return nil
 }
 
-func turnSplit(ctx context.Context, tx pgx.Tx, claim Claim) error {
+// turnSplit returns the mapping that the shard goes by now, and so its children.
+func turnSplit(ctx context.Context, tx pgx.Tx, claim Claim) (mapping string, err error) {
 	id := claim.Shard.ID
-	tag, err := tx.Exec(ctx, `
+	err = tx.QueryRow(ctx, `
 		UPDATE rehome.shard SET state = 'split', holder = NULL, holder_pid = NULL, holder_started = NULL
-		 WHERE migration = $1 AND ordinal = $2 AND generation = $3 AND state = 'planned' AND attempt = $4`,
-		id.Migration, id.Ordinal, id.Generation, claim.Token)
-	if err != nil {
-		return fmt.Errorf("split shard %s: %w", id, err)
+		 WHERE migration = $1 AND ordinal = $2 AND generation = $3 AND state = 'planned' AND attempt = $4
+		RETURNING mapping_hash`, id.Migration, id.Ordinal, id.Generation, claim.Token).Scan(&mapping)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", held(0, "split", claim)
 	}
-	return held(tag.RowsAffected(), "split", claim)
+	if err != nil {
+		return "", fmt.Errorf("split shard %s: %w", id, err)
+	}
+	return mapping, nil
 }

@@ -11,12 +11,12 @@ import (
 	"rehome/pkg/shard"
 )
 
-// Next returns the tasks of all planned shards up to the wave, also of those in work: by wave, then the heaviest first, so that none of them is left for last.
+// Next returns the tasks of all planned shards up to the wave but those of audits, also of those in work: by wave, then the heaviest first, so that none of them is left for last.
 func (l *Ledger) Next(ctx context.Context, name string, wave int) ([]shard.Task, error) {
 	rows, err := l.pool.Query(ctx, `
-		SELECT s.migration, m.run, s.ordinal, s.generation, s.mapping_hash, m.fingerprint
+		SELECT s.migration, m.run, s.ordinal, s.generation, s.mapping_hash, `+schemaColumn+`
 		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
-		 WHERE s.migration = $1 AND s.state = 'planned' AND s.wave <= $2
+		 WHERE s.migration = $1 AND s.state = 'planned' AND s.wave <= $2 AND s.kind <> 'audit'
 		 ORDER BY s.wave, s.weight DESC, s.ordinal`, name, wave)
 	what := fmt.Sprintf("list the planned shards of migration %s up to wave %d", name, wave)
 	if err != nil {
@@ -97,7 +97,7 @@ func (l *Ledger) changed(ctx context.Context, name string, waves []Wave) error {
 	return err
 }
 
-// Receipts returns the receipts of all shards, done and dead, that were written since an earlier call, and what to give the next call as since: 0 returns all. A
+// Receipts returns the receipts of all shards but those of audits, done and dead, that were written since an earlier call, and what to give the next call as since: 0 returns all. A
 // receipt may be returned twice, and none is missed, however long its transaction took.
 func (l *Ledger) Receipts(ctx context.Context, name string, since uint64) (receipts []shard.Receipt, next uint64, err error) {
 	what := "list the receipts of migration " + name
@@ -107,7 +107,7 @@ func (l *Ledger) Receipts(ctx context.Context, name string, since uint64) (recei
 	}
 	rows, err := l.pool.Query(ctx, `
 		SELECT receipt FROM rehome.shard
-		 WHERE migration = $1 AND xid IS NOT NULL AND xid >= $2::text::xid8
+		 WHERE migration = $1 AND xid IS NOT NULL AND xid >= $2::text::xid8 AND kind <> 'audit'
 		 ORDER BY xid, ordinal, generation`, name, fmt.Sprint(since))
 	if err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", what, err)
@@ -137,13 +137,13 @@ func eachReceipt(ctx context.Context, s session, name string, yield func(kind sh
 	return nil
 }
 
-// Dead returns the letters of all dead shards.
+// Dead returns the letters of all dead shards but those of audits.
 func (l *Ledger) Dead(ctx context.Context, name string) ([]shard.DeadLetter, error) {
 	what := "list the dead shards of migration " + name
 	rows, err := l.pool.Query(ctx, `
 		SELECT `+shardColumns+`
 		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
-		 WHERE s.migration = $1 AND s.state = 'dead'
+		 WHERE s.migration = $1 AND s.state = 'dead' AND s.kind <> 'audit'
 		 ORDER BY s.ordinal, s.generation`, name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
@@ -158,7 +158,7 @@ func (l *Ledger) Dead(ctx context.Context, name string) ([]shard.DeadLetter, err
 	return letters, nil
 }
 
-// Republish gives a dead shard another life: the next generation, with no failure counted. It returns the task, and false if the shard, in
+// Republish gives a dead shard another life: the next generation, with no failure counted, by the mapping that the migration goes by now. It returns the task, and false if the shard, in
 // that generation, is not dead any more, so that a button that is pressed twice counts once.
 func (l *Ledger) Republish(ctx context.Context, id shard.ID) (shard.Task, bool, error) {
 	task := shard.Task{ID: id}
@@ -166,11 +166,11 @@ func (l *Ledger) Republish(ctx context.Context, id shard.ID) (shard.Task, bool, 
 	err := l.inTx(ctx, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
 			UPDATE rehome.shard s
-			   SET generation = s.generation + 1, state = 'planned', failures = 0, cause = NULL, error = NULL, trace_id = NULL,
+			   SET generation = s.generation + 1, state = 'planned', mapping_hash = m.mapping_hash, failures = 0, cause = NULL, error = NULL, trace_id = NULL,
 			       first_failed = NULL, last_failed = NULL, receipt = NULL, xid = NULL
 			  FROM rehome.migration m
 			 WHERE m.name = s.migration AND m.run = $4 AND s.migration = $1 AND s.ordinal = $2 AND s.generation = $3 AND s.state = 'dead'
-			RETURNING s.mapping_hash, m.fingerprint`, id.Migration, id.Ordinal, id.Generation, id.Run).Scan(&task.Mapping, &task.Schema)
+			RETURNING s.mapping_hash, `+schemaColumn, id.Migration, id.Ordinal, id.Generation, id.Run).Scan(&task.Mapping, &task.Schema)
 		if err != nil {
 			return err
 		}

@@ -147,7 +147,7 @@ func (t *teller) shards(ctx context.Context) error {
 		return err
 	}
 	t.story.Shards, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Chapter, err error) {
-		r, err := scanRecord(withLast{row, &c.Done})
+		r, err := scanRecord(withLast{row, []any{&c.Done}})
 		c.Shard, c.Again, c.Attempt, c.Failures = r.Shard, r.Kind == shard.Redo, r.attempt, r.failures
 		c.TraceID, c.Mapping, c.Cause, c.Error = r.traceID, r.mapping, r.cause, r.error
 		return c, err
