@@ -288,7 +288,13 @@ func (t *target) Finish(context.Context) error {
 type book struct {
 	held    map[string]bool
 	blocks  int
+	kept    []shard.Original
 	outcome *shard.Outcome
+}
+
+func (b *book) Originals(_ context.Context, _ []keyspace.Key, originals []shard.Original) error {
+	b.kept = append(b.kept, originals...)
+	return nil
 }
 
 func (b *book) Held(_ context.Context, _ *shard.Shard, users []keyspace.Key) (map[int]bool, error) {

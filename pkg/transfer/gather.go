@@ -25,18 +25,21 @@ func (w *window) attributes(row shard.Row, ending mapping.Ending) {
 	if w.Entry.Gather == nil || row.Attributes.Rows == 0 {
 		return
 	}
-	t := w.pass.tally.table(w.Entry.Gather.Plan)
-	*t = t.Plus(attributed(w.Entry.Gather, row.Attributes, ending))
+	came := attributed(w.Entry.Gather, row.Attributes, ending)
+	unit := w.pass.index[string(row.Unit)]
+	for _, t := range []*shard.Table{w.pass.tally.table(w.Entry.Gather.Plan), w.pass.tally.sum(unit, w.Entry.Gather.Plan)} {
+		*t = t.Plus(came)
+	}
 }
 
 // homeless accounts for an attribute that no row of its user takes in.
 func (w *window) homeless(unit int32, row shard.Row) {
-	p, t := w.pass, w.pass.tally.table(w.Entry)
+	p := w.pass
 	if w.Entry.Unowned == mapping.UnownedLeave {
 		p.counted[unit-p.offset] = true
-		t.LeftOut++
+		p.tally.leftOut(unit, w.Entry, 1)
 		return
 	}
-	t.SetAside++
+	p.tally.setAside(unit, w.Entry, 1)
 	p.refused(unit, w.Entry, row.Key, "gather:"+w.Entry.Into)
 }

@@ -49,6 +49,8 @@ type Book interface {
 	Block(ctx context.Context, b shard.Block) error
 	// Undo and Keep of the Target cover what was written here since Savepoint, as it is one transaction.
 
+	// Originals keeps what rules that lose something, or conflicts, have replaced; its units are positions in units, or -1 for nobody's.
+	Originals(ctx context.Context, units []keyspace.Key, originals []shard.Original) error
 	// Close writes who arrived and what did not, and the receipt, and turns the shard to done; it must be the
 	// transaction's last statement before COMMIT.
 	Close(ctx context.Context, o shard.Outcome) error
@@ -108,9 +110,6 @@ type RedoBook interface {
 	Known(ctx context.Context, entries []int, keys [][]byte) (map[int]bool, error)
 	// Waiters returns the rows that wait for rows of the table (schema.table) with one of the keys.
 	Waiters(ctx context.Context, table string, keys [][]byte) ([]shard.Waiter, error)
-	// Undo forgets what became of the units: their standing rows are undone by this shard, their waiting and set-aside rows deleted. What they
-	// are from now on, Block and Close tell. A Block's row of Unit -1 belongs to no user, and so does a Wait or Refusal of that unit.
+	// Undo notes of all standing rows of the units that their manifests do not count any more. What stands after the redo, Block lists.
 	Undo(ctx context.Context, units []keyspace.Key) error
-	// Originals keeps what rules that lose something, or conflicts, have replaced.
-	Originals(ctx context.Context, originals []shard.Original) error
 }

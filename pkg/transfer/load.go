@@ -192,7 +192,8 @@ func (p *pass) run(ctx context.Context, s shard.Slice, units int) error {
 		t := p.tally.table(plan)
 		t.Source, t.Read, t.LeftOut = t.Source+source, t.Read+left, t.LeftOut+left
 		if _, out := p.quarantined[p.offset]; out && units == 1 {
-			t.Read, t.SetAside = t.Read+source-left, t.SetAside+source-left
+			t.Read += source - left
+			p.tally.setAside(p.offset, plan, source-left)
 			continue
 		}
 		if err := p.rows(ctx, plan, s); err != nil {
@@ -215,7 +216,7 @@ func (p *pass) rows(ctx context.Context, plan *mapping.RowPlan, s shard.Slice) e
 			p.tally.table(plan).Read++
 		}
 		if _, out := p.quarantined[unit]; out && p.fresh[unit] == 0 {
-			w.count(first, &p.tally.table(plan).SetAside)
+			p.tally.setAside(unit, plan, w.counted(first))
 			w.attributes(row, mapping.Refused)
 			return nil
 		}

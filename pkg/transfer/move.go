@@ -180,7 +180,7 @@ func (m *move) slice(lo, hi int) shard.Slice {
 // outcome sums up the shard.
 func (m *move) outcome() shard.Outcome {
 	o := shard.Outcome{
-		Units: m.units, Quarantined: m.quarantined, Refusals: m.refusals, Waits: m.total.waits, Collisions: m.collisions,
+		Units: m.units, Quarantined: m.quarantined, Refusals: m.refusals, Waits: m.total.waits, Collisions: m.collisions, Sums: m.total.unitSums(),
 		Receipt: shard.Receipt{
 			ID: m.shard.ID, State: shard.Done, Wave: m.shard.Wave, Position: m.src.Position(),
 			Tables: m.total.receipt(m.plans), Rules: m.total.ruleCounts(), Causes: m.causes(),

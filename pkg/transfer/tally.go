@@ -14,12 +14,13 @@ import (
 type tally struct {
 	mapping *mapping.Compiled
 	tables  map[int]*shard.Table
-	rules   map[int][][]int64 // by entry, column and rule
+	rules   map[int][][]int64              // by entry, column and rule
+	sums    map[int32]map[int]*shard.Table // by unit and entry: what is counted for the unit alone, see shard.Account
 	waits   []shard.Wait
 }
 
 func newTally(m *mapping.Compiled) *tally {
-	return &tally{mapping: m, tables: map[int]*shard.Table{}, rules: map[int][][]int64{}}
+	return &tally{mapping: m, tables: map[int]*shard.Table{}, rules: map[int][][]int64{}, sums: map[int32]map[int]*shard.Table{}}
 }
 
 // table returns the counts of an entry.
@@ -30,15 +31,58 @@ func (t *tally) table(plan *mapping.RowPlan) *shard.Table {
 	return t.tables[plan.Ordinal]
 }
 
+// sum returns what is counted for a unit alone.
+func (t *tally) sum(unit int32, plan *mapping.RowPlan) *shard.Table {
+	if t.sums[unit] == nil {
+		t.sums[unit] = map[int]*shard.Table{}
+	}
+	if t.sums[unit][plan.Ordinal] == nil {
+		t.sums[unit][plan.Ordinal] = &shard.Table{Entry: plan.Ordinal}
+	}
+	return t.sums[unit][plan.Ordinal]
+}
+
+// setAside counts rows of a unit that are set aside.
+func (t *tally) setAside(unit int32, plan *mapping.RowPlan, rows int64) {
+	if rows != 0 {
+		t.table(plan).SetAside += rows
+		t.sum(unit, plan).SetAside += rows
+	}
+}
+
+// leftOut counts rows of a unit that a rule leaves out.
+func (t *tally) leftOut(unit int32, plan *mapping.RowPlan, rows int64) {
+	if rows != 0 {
+		t.table(plan).LeftOut += rows
+		t.sum(unit, plan).LeftOut += rows
+	}
+}
+
+// unitSums returns what is counted for units alone.
+func (t *tally) unitSums() map[int32][]shard.Table {
+	out := make(map[int32][]shard.Table, len(t.sums))
+	for unit, entries := range t.sums {
+		for _, entry := range slices.Sorted(maps.Keys(entries)) {
+			t := entries[entry]
+			out[unit] = append(out[unit], shard.Table{Entry: entry, SetAside: t.SetAside, LeftOut: t.LeftOut, Gathered: t.Gathered})
+		}
+	}
+	return out
+}
+
 // wrote counts a row that was sent, with the rules that changed it.
 func (t *tally) wrote(plan *mapping.RowPlan, digest checksum.Sum, hits []value.Hit, changed bool) {
 	counts := t.table(plan)
 	counts.Written++
 	counts.Expected = counts.Expected.Add(digest)
-	if !changed {
-		return
+	if changed {
+		t.changed(plan, hits)
 	}
-	counts.Changed++
+}
+
+// changed counts a row that rules have changed.
+func (t *tally) changed(plan *mapping.RowPlan, hits []value.Hit) {
+	t.table(plan).Changed++
 	rules := t.rulesOf(plan)
 	for column, hit := range hits {
 		for rule := range rules[column] {
@@ -74,6 +118,7 @@ func (t *tally) add(part *tally) {
 			}
 		}
 	}
+	maps.Copy(t.sums, part.sums) // a unit is in one part
 	t.waits = append(t.waits, part.waits...)
 }
 

@@ -19,6 +19,8 @@ type window struct {
 	ends    []int               // where each tuple ends in Tuples
 	keys    []byte              // the arena that target and legacy keys lie in
 	met     map[string]struct{} // source rows, where a join may make several rows of one; else nil
+	kept    int                 // bytes of originals
+	lost    []shard.Original
 	shard.Window
 }
 
@@ -41,22 +43,24 @@ func (w *window) first(key keyspace.Key) bool {
 	return !met
 }
 
-func (w *window) count(first bool, n *int64) {
+// counted is how many rows of the row source a row is: only the first that a join makes of one counts.
+func (w *window) counted(first bool) int64 {
 	if first {
-		*n++
+		return 1
 	}
+	return 0
 }
 
 // take encodes one row and accounts for it.
 func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool) error {
-	p, t := w.pass, w.pass.tally.table(w.Entry)
+	p, t, counted := w.pass, w.pass.tally, w.counted(first)
 	if p.shard.Kind == shard.Unowned {
 		if w.Entry.Unowned == mapping.UnownedLeave {
-			w.count(first, &t.LeftOut)
+			t.leftOut(unit, w.Entry, counted)
 			return nil
 		}
 		if w.Entry.Unowned == mapping.UnownedReject || row.Cells == nil {
-			w.count(first, &t.SetAside)
+			t.setAside(unit, w.Entry, counted)
 			p.refused(unit, w.Entry, row.Key, "unowned:"+w.Entry.Into)
 			return nil
 		}
@@ -66,7 +70,7 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 		return nil
 	}
 	if cause := row.Attributes.Cause; cause != "" {
-		w.count(first, &t.SetAside)
+		t.setAside(unit, w.Entry, counted)
 		w.attributes(row, mapping.Refused)
 		p.refused(unit, w.Entry.Gather.Plan, row.Attributes.Key, cause)
 		return nil
@@ -79,13 +83,13 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 	start := len(w.Tuples)
 	tuples, e := w.encoder.Encode(w.Tuples, p.owner(row), row.Cells)
 	if e.Ending == mapping.Refused {
-		w.count(first, &t.SetAside)
+		t.setAside(unit, w.Entry, counted)
 		w.attributes(row, e.Ending)
 		p.refused(unit, w.Entry, row.Key, e.Cause)
 		return nil
 	}
 	if p.again || p.fresh[unit] > 0 {
-		w.count(first, &t.SetAside) // the whole part is undone, or the unit is: only further refusals are of interest
+		t.setAside(unit, w.Entry, counted) // the whole part is undone, or the unit is: only further refusals are of interest
 		w.attributes(row, mapping.Refused)
 		return nil
 	}
@@ -93,28 +97,41 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 	w.attributes(row, e.Ending)
 	switch e.Ending {
 	case mapping.LeftOut:
-		w.count(first, &t.LeftOut)
+		t.leftOut(unit, w.Entry, counted)
 		return nil
 	case mapping.Waits:
-		w.count(first, &t.Waiting)
+		t.table(w.Entry).Waiting += counted
 		p.tally.waits = append(p.tally.waits, shard.Wait{Unit: unit, Entry: w.Entry.Ordinal, LegacyKey: row.Key.Marshal(),
 			Cause: e.Cause, Needs: e.Needs.Into, NeedsKey: bytes.Clone(e.Key)})
 		return nil
 	}
+	arrived := shard.Arrived{Unit: unit, TargetKey: w.keep(e.Key), LegacyKey: w.keep(row.Key.Marshal())}
+	if e.Changed {
+		w.original(arrived, row.Cells)
+	}
 	clear(row.Cells) // a wide row is not needed twice
 	w.Tuples = tuples
 	w.ends = append(w.ends, len(tuples))
-	digest := checksum.Row(w.Entry.Into, tuples[start:])
-	w.Rows = append(w.Rows, shard.Arrived{Unit: unit, TargetKey: w.keep(e.Key), LegacyKey: w.keep(row.Key.Marshal()), Digest: digest})
+	arrived.Digest = checksum.Row(w.Entry.Into, tuples[start:])
+	w.Rows = append(w.Rows, arrived)
 	if !first {
-		t.Extra++
-		t.Written-- // wrote counts it, and its source row is counted already
+		t.table(w.Entry).Extra++
+		t.table(w.Entry).Written-- // wrote counts it, and its source row is counted already
 	}
-	p.tally.wrote(w.Entry, digest, w.encoder.Hits(), e.Changed)
-	if len(w.Rows) >= p.limits.WindowRows || len(w.Tuples) >= p.limits.WindowBytes {
+	t.wrote(w.Entry, arrived.Digest, w.encoder.Hits(), e.Changed)
+	if len(w.Rows) >= p.limits.WindowRows || len(w.Tuples)+w.kept >= p.limits.WindowBytes {
 		return w.flush(ctx)
 	}
 	return nil
+}
+
+// original keeps what rules have made something else of in the newest row.
+func (w *window) original(row shard.Arrived, cells []value.Cell) {
+	for _, o := range originals(w.Entry, w.encoder, cells) {
+		o.Unit, o.Entry, o.LegacyKey, o.TargetKey = row.Unit, w.Entry.Ordinal, row.LegacyKey, row.TargetKey
+		w.lost = append(w.lost, o)
+		w.kept += len(o.Bytes)
+	}
 }
 
 // width returns how many bytes the cells have.
@@ -147,6 +164,12 @@ func (w *window) flush(ctx context.Context) error {
 	}
 	if err := p.book.Block(ctx, shard.Block{Entry: w.Entry.Ordinal, Rows: w.Rows}); err != nil {
 		return err
+	}
+	if len(w.lost) > 0 {
+		if err := p.book.Originals(ctx, p.units, w.lost); err != nil {
+			return err
+		}
+		w.lost, w.kept = nil, 0
 	}
 	if len(w.Entry.Target.Triggers) > 0 {
 		p.confirmed = append(p.confirmed, shard.Window{Entry: w.Entry, Rows: w.Rows})
