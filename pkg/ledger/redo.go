@@ -272,23 +272,25 @@ func (b *Book) Waiters(ctx context.Context, table string, keys [][]byte) ([]shar
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	waiters, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w shard.Waiter, err error) {
-		var user, own []byte
-		if err = row.Scan(&user, &w.Kind, &own, &w.Entry, &w.LegacyKey, &w.Cause, &w.Needs, &w.NeedsKey); err != nil {
-			return w, err
-		}
-		if user != nil {
-			w.User, err = userFamily.parse(user)
-			w.Kind = ""
-			return w, err
-		}
-		w.Own, err = keyspace.Unmarshal(own)
-		return w, err
-	})
+	waiters, err := pgx.CollectRows(rows, scanWaiter)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return waiters, nil
+}
+
+func scanWaiter(row pgx.CollectableRow) (w shard.Waiter, err error) {
+	var user, own []byte
+	if err = row.Scan(&user, &w.Kind, &own, &w.Entry, &w.LegacyKey, &w.Cause, &w.Needs, &w.NeedsKey); err != nil {
+		return w, err
+	}
+	if user != nil {
+		w.User, err = userFamily.parse(user)
+		w.Kind = ""
+		return w, err
+	}
+	w.Own, err = keyspace.Unmarshal(own)
+	return w, err
 }
 
 // Originals keeps, at once, what rules that lose something, or conflicts, have replaced. The units are those that Original.Unit numbers; one

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"iter"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,28 +25,62 @@ type RedoShard struct {
 // AddRedo adds shards of kind Redo with their lists to a committed plan and returns them with the ordinals they were given. A unit must not be in
 // two of them that are not done yet. They go by the migration's mapping as it is then.
 func (l *Ledger) AddRedo(ctx context.Context, name string, redos []RedoShard) ([]shard.Shard, error) {
-	added := make([]shard.Shard, len(redos))
+	var added []shard.Shard
 	err := l.inTx(ctx, func(tx pgx.Tx) error {
-		first, err := takeOrdinals(ctx, tx, name, len(redos))
-		if err != nil {
-			return err
-		}
 		m, err := load(ctx, tx, name)
 		if err != nil {
 			return err
 		}
-		for i, r := range redos {
-			added[i] = r.shard(shard.ID{Migration: name, Run: m.Run, Ordinal: first + i})
-			if err := writeList(ctx, tx, added[i].ID, &r.List); err != nil {
+		for i := range redos {
+			s, err := addRedo(ctx, tx, m, &redos[i])
+			if err != nil {
 				return err
 			}
+			added = append(added, s)
 		}
-		return copyShards(ctx, tx, m, added)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return added, nil
+}
+
+// PlanRedo is AddRedo of any number of shards, of which it holds one in memory at a time, all of them or none, in the transaction that patches the
+// plan's record as AcceptMapping does. It returns how many they were. The error of the iterator is returned as it is.
+func (l *Ledger) PlanRedo(ctx context.Context, name string, redos iter.Seq2[RedoShard, error], patch json.RawMessage) (planned int, err error) {
+	err = l.inTx(ctx, func(tx pgx.Tx) error {
+		m, err := load(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		for r, err := range redos {
+			if err != nil {
+				return err
+			}
+			if _, err := addRedo(ctx, tx, m, &r); err != nil {
+				return err
+			}
+			planned++
+		}
+		return update(ctx, tx, name, "amend the plan", `UPDATE rehome.migration SET plan = plan || coalesce($2::jsonb, '{}') WHERE name = $1`, patch)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return planned, nil
+}
+
+func addRedo(ctx context.Context, tx pgx.Tx, m *Migration, r *RedoShard) (shard.Shard, error) {
+	ordinal, err := takeOrdinals(ctx, tx, m.Name, 1)
+	if err != nil {
+		return shard.Shard{}, err
+	}
+	s := r.shard(shard.ID{Migration: m.Name, Run: m.Run, Ordinal: ordinal})
+	if err := writeList(ctx, tx, s.ID, &r.List); err != nil {
+		return s, err
+	}
+	return s, copyShards(ctx, tx, m, []shard.Shard{s})
 }
 
 func (r *RedoShard) shard(id shard.ID) shard.Shard {
