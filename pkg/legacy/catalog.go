@@ -113,7 +113,8 @@ func (d described) legacyType() value.LegacyType {
 // binaryTypes are the types whose values are bytes.
 var binaryTypes = map[string]bool{
 	"BINARY": true, "VARBINARY": true, "TINYBLOB": true, "BLOB": true, "MEDIUMBLOB": true, "LONGBLOB": true, "BIT": true,
-	"GEOMETRY": true, "VECTOR": true,
+	"GEOMETRY": true, "POINT": true, "LINESTRING": true, "POLYGON": true, "MULTIPOINT": true, "MULTILINESTRING": true, "MULTIPOLYGON": true,
+	"GEOMETRYCOLLECTION": true, "GEOMCOLLECTION": true, "VECTOR": true,
 }
 
 func (db *DB) indexes(ctx context.Context, c *mapping.LegacyCatalog) error {

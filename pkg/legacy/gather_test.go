@@ -265,7 +265,7 @@ func TestAttributesWhoseUserHasNoRow(t *testing.T) {
 
 // crowd makes users from 1 on, each with the same attributes.
 func crowd(t *testing.T, f fixture, users int, value string) {
-	f.exec(t, fmt.Sprintf(`INSERT INTO users SELECT seq, seq FROM seq_1_to_%d`, users),
+	f.exec(t, `INSERT INTO users SELECT seq, seq FROM `+sequence(1, users),
 		`INSERT INTO meta (uid, name, value) SELECT id, 'town', `+value+` FROM users`, `INSERT INTO meta (uid, name, value) SELECT id, 'k', id FROM users`)
 }
 

@@ -67,16 +67,13 @@ func TestVersions(t *testing.T) {
 func TestSession(t *testing.T) {
 	f := newFixture(t, `SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'`)
 	t.Cleanup(func() { _, _ = f.admin.Exec(`SET GLOBAL sql_mode = ''`) })
-	for variable, want := range map[string]string{
-		"sql_mode":                          "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO",
-		"time_zone":                         "+00:00",
-		"character_set_client":              "utf8mb4",
-		"collation_connection":              "utf8mb4_bin",
-		"tx_isolation":                      "REPEATABLE-READ",
-		"net_write_timeout":                 "600",
-		"max_statement_time":                "0",
-		"in_predicate_conversion_threshold": "0",
-	} {
+	for variable, want := range both(dialect.session, map[string]string{
+		"sql_mode":             "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO",
+		"time_zone":            "+00:00",
+		"character_set_client": "utf8mb4",
+		"collation_connection": "utf8mb4_bin",
+		"net_write_timeout":    "600",
+	}) {
 		t.Run(variable+" is forced", func(t *testing.T) {
 			var got string
 			if err := f.pool.QueryRowContext(t.Context(), "SELECT @@SESSION."+variable).Scan(&got); err != nil || got != want {
@@ -95,15 +92,15 @@ func TestSession(t *testing.T) {
 
 func TestIdentityAndPosition(t *testing.T) {
 	f := newFixture(t, `CREATE TABLE t (a INT PRIMARY KEY)`)
-	reader := f.as(t, "plain", "SELECT ON "+quote(f.name)+".*")
+	reader := f.as(t, "plain", append([]string{"SELECT ON " + quote(f.name) + ".*"}, dialect.position...)...)
 	t.Run("the identity is the same for every user and connection", func(t *testing.T) {
 		one, err1 := f.Identity(t.Context())
 		two, err2 := reader.Identity(t.Context())
-		if err1 != nil || err2 != nil || one != two || !strings.HasPrefix(one, "mariadb:") || !strings.HasSuffix(one, "/"+f.name) {
+		if err1 != nil || err2 != nil || one != two || !strings.HasPrefix(one, dialect.name+":") || !strings.HasSuffix(one, "/"+f.name) {
 			t.Errorf("got %q, %v and %q, %v", one, err1, two, err2)
 		}
 	})
-	t.Run("a user who may only SELECT sees the position move by a write, and by nothing else", func(t *testing.T) {
+	t.Run("a user who may read sees the position move by a write, and by nothing else", func(t *testing.T) {
 		before, err := reader.Position(t.Context())
 		if err != nil || before.Text == "" || before.Missing != "" {
 			t.Fatalf("got %+v, %v", before, err)

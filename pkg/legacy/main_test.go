@@ -3,6 +3,7 @@ package legacy
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,7 +11,37 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"rehome/pkg/sandbox"
+	"rehome/pkg/value"
 )
+
+// A manner is what a server says or does in its own way.
+type manner struct {
+	name         string
+	session      map[string]string           // variables that are forced
+	position     []string                    // grants that the binlog's position takes
+	types        map[string]value.LegacyType // of expressions over the table every
+	unknownType  string                      // its words about a type that is none
+	mediumDigits int64                       // of an unsigned MEDIUMINT
+	cells        map[string][][2]string      // by declared type: what is inserted, and how it arrives
+}
+
+// both merges the expectations of one server with those of all.
+func both[V any](own, all map[string]V) map[string]V {
+	maps.Copy(all, own)
+	return all
+}
+
+// sequence is a derived table with the numbers from first to last in the column seq.
+func sequence(first, last int) string {
+	const digit = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 " +
+		"UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)"
+	var sum, from []string
+	for power, n := 1, 0; power <= last; power, n = 10*power, n+1 {
+		sum = append(sum, fmt.Sprintf("%d * t%d.d", power, n))
+		from = append(from, fmt.Sprintf("%s AS t%d", digit, n))
+	}
+	return fmt.Sprintf("(SELECT %s AS seq FROM %s HAVING seq BETWEEN %d AND %d) AS numbers", strings.Join(sum, " + "), strings.Join(from, ", "), first, last)
+}
 
 func TestMain(m *testing.M) { sandbox.Main(m) }
 

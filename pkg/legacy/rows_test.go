@@ -47,7 +47,7 @@ func cells(ctx context.Context, s *Snapshot, p *mapping.RowPlan, slice shard.Sli
 func TestCells(t *testing.T) {
 	f := newFixture(t)
 	users, _ := one()
-	for declared, values := range map[string][][2]string{
+	for declared, values := range both(dialect.cells, map[string][][2]string{
 		"FLOAT":                             {{"1234567.75", "1.2345678e+06"}, {"0.1", "0.1"}, {"-0.5", "-0.5"}, {"NULL", "<nil>"}},
 		"DOUBLE":                            {{"1234567.75", "1.23456775e+06"}, {"0.1", "0.1"}, {"1e300", "1e+300"}},
 		"TINYINT":                           {{"-128", "-128"}, {"127", "127"}},
@@ -69,9 +69,8 @@ func TestCells(t *testing.T) {
 		"BLOB":                              {{"0x00FF", "\x00\xff"}, {"''", ""}},
 		"ENUM('a','b')":                     {{"'b'", "b"}, {"0", ""}},
 		"SET('x','y')":                      {{"'y,x'", "x,y"}, {"''", ""}},
-		"JSON":                              {{`'{"b": 1, "a": "\\u0000"}'`, `{"b": 1, "a": "\u0000"}`}},
 		"GEOMETRY":                          {{"POINT(1,2)", "\x00\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x00\x00\x00\x00\x00@"}},
-	} {
+	}) {
 		t.Run(declared+" arrives as it is stored", func(t *testing.T) {
 			f.exec(t, "DROP TABLE IF EXISTS t", "CREATE TABLE t (id INT PRIMARY KEY, v "+declared+")")
 			want := map[string][]string{}
@@ -97,7 +96,6 @@ func TestRowFaults(t *testing.T) {
 		kind                    shard.Failure
 	}{
 		"a text cast to a number":            {"CAST(v AS SIGNED)", "2", "warning:app.t", "(1292)", shard.Data},
-		"a character that is not there":      {"CONVERT(CONCAT(v, '日') USING latin1)", "2", "warning:app.t", "(1977)", shard.Data},
 		"a division by zero":                 {"1 / (id - 2)", "2", "warning:app.t", "(1365)", shard.Data},
 		"a number out of range":              {"CAST(id AS UNSIGNED) - 5", "2", "", "1690 (22003)", shard.Data},
 		"a subquery of several rows":         {"(SELECT v FROM t AS x)", "2", "", "1242 (21000)", shard.Data},
@@ -184,7 +182,7 @@ func TestSnapshotIsOneMoment(t *testing.T) {
 }
 
 func TestManyKeys(t *testing.T) {
-	f := newFixture(t, `CREATE TABLE t (id INT PRIMARY KEY, v INT)`, `INSERT INTO t SELECT seq, seq FROM seq_1_to_30000`)
+	f := newFixture(t, `CREATE TABLE t (id INT PRIMARY KEY, v INT)`, `INSERT INTO t SELECT seq, seq FROM `+sequence(1, 30_000))
 	users, p := one("v")
 	s := f.snapshot(t, Reading{Users: users})
 	slice := shard.Slice{Kind: shard.OfUsers, Only: []keyspace.Key{}}

@@ -194,8 +194,8 @@ func TestPlansOfStatements(t *testing.T) {
 		if p.kind == keyspace.Text {
 			expr = "CONCAT('k', seq)"
 		}
-		f.exec(t, "INSERT IGNORE INTO users SELECT "+expr+", seq FROM seq_100_to_5000",
-			"INSERT INTO posts (uid, body) SELECT "+strings.ReplaceAll(expr, "seq", "seq % 5000")+", 'b' FROM seq_1_to_20000", `ANALYZE TABLE users, posts`)
+		f.exec(t, "INSERT IGNORE INTO users SELECT "+expr+", seq FROM "+sequence(100, 5000),
+			"INSERT INTO posts (uid, body) SELECT "+strings.ReplaceAll(expr, "seq", "seq % 5000")+", 'b' FROM "+sequence(1, 20_000), `ANALYZE TABLE users, posts`)
 		r := keyspace.Range{After: keyspace.Key{"200"}, Through: keyspace.Key{"300"}}
 		if p.kind == keyspace.Text {
 			r = keyspace.Range{After: keyspace.Key{"k200"}, Through: keyspace.Key{"k203"}}
