@@ -66,25 +66,9 @@ func (k *compiler) later() {
 	if k.file.WavesLive {
 		k.fault(Pos{}, "waves_live", laterFix, "people cannot use the target between waves yet")
 	}
-	k.originals(k.file.Policies, Pos{}, "keep_originals")
-	for i, e := range k.file.Tables {
-		path := fmt.Sprintf("tables[%d]", i)
-		k.originals(e.Policies, e.Pos, path+".keep_originals")
-		for _, c := range e.Columns {
-			if c.SQL != nil {
-				k.originals(c.SQL.Policies, c.Pos, path+".columns."+c.Name+".keep_originals")
-			}
-		}
-	}
 }
 
 const laterFix = "take it out, or wait for the version that has it"
-
-func (k *compiler) originals(p Policies, pos Pos, path string) {
-	if p.KeepOriginals != nil && *p.KeepOriginals {
-		k.fault(pos, path, laterFix, "originals cannot be kept yet")
-	}
-}
 
 func (k *compiler) zones() {
 	name := k.file.Legacy.TimeZone

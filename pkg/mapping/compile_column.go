@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"slices"
-	"strings"
 
 	"rehome/pkg/value"
 )
@@ -37,7 +36,7 @@ func (k *compiler) column(e *entry, c *Column, at int, types []value.LegacyType)
 	ok := false
 	switch {
 	case c.SQL != nil:
-		ok = k.program(e, c, &fed, at, types[0], path)
+		ok = k.program(e, c, &fed, at, types, path)
 	case c.UUID != nil:
 		ok = k.uuid(e, c, &fed, at, types, path)
 	case c.Const != nil:
@@ -48,17 +47,16 @@ func (k *compiler) column(e *entry, c *Column, at int, types []value.LegacyType)
 	}
 }
 
-func (k *compiler) program(e *entry, c *Column, fed *FedColumn, at int, from value.LegacyType, path string) bool {
-	rules := rulesOf(c.SQL.Rules, c.SQL.Policies.Or(e.Policies).Or(k.file.Policies))
+func (k *compiler) program(e *entry, c *Column, fed *FedColumn, at int, types []value.LegacyType, path string) bool {
+	policies := c.SQL.Policies.Or(e.Policies).Or(k.file.Policies)
+	rules := rulesOf(c.SQL.Rules, policies)
 	rules.Zone = k.zone
-	program, err := value.Compile(from, fed.Type, rules)
-	if err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			k.fault(c.Pos, path, "", "%s", line)
-		}
+	w, build := k.ways(c, fed.Type, rules, at, types, path)
+	if build == nil {
 		return false
 	}
-	fed.build, fed.rules = fromProgram(at, program), program.Rules()
+	fed.build, fed.rules = build, w.names
+	fed.keep(policies, w.loses)
 	return true
 }
 

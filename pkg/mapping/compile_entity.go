@@ -102,6 +102,7 @@ func (k *compiler) reference(e *entry, c *Column, fed *FedColumn, r *reference, 
 		}
 	}
 	fed.rules = []string{"missing"}
+	fed.keep(e.Policies.Or(k.file.Policies), 1)
 	r.maker = makers[0].plan
 	if k.isOwner(e, c.UUID, makers) {
 		r.owner, fed.Origin.Owner = true, true

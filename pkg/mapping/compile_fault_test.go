@@ -173,17 +173,6 @@ func TestFaultsOfLeftovers(t *testing.T) {
 	})
 }
 
-func TestFaultsOfWhatIsNotThereYet(t *testing.T) {
-	runAll(t, []misfit{
-		{name: "originals of the file, an entry and a column", edits: []string{"name: m\n", "name: m\nkeep_originals: true\n", "    unowned: migrate\n", "    unowned: migrate\n    keep_originals: true\n",
-			"steps: [trim]}", "steps: [trim], keep_originals: true}"},
-			want: `keep_originals: originals cannot be kept yet (take it out, or wait for the version that has it)
-11:7: tables[0].columns.name.keep_originals: originals cannot be kept yet (take it out, or wait for the version that has it)
-13:5: tables[1].keep_originals: originals cannot be kept yet (take it out, or wait for the version that has it)`},
-		{name: "originals that are not kept", edits: []string{"name: m\n", "name: m\nkeep_originals: false\n"}},
-	})
-}
-
 func TestAnOutageIsNoFault(t *testing.T) {
 	from := legacyWorld()
 	down := errors.New("connection refused")

@@ -145,7 +145,8 @@ func (k *compiler) gatherColumn(e *entry, p *GatherPlan, c *GatherColumn, at int
 	if !ok {
 		return
 	}
-	rules := rulesOf(c.Rules, c.Policies.Or(e.Policies).Or(k.file.Policies))
+	policies := c.Policies.Or(e.Policies).Or(k.file.Policies)
+	rules := rulesOf(c.Rules, policies)
 	rules.Zone = k.zone
 	if p.many == ManyArray {
 		ok = k.document(e.gathers, &fed, at, rules, c.Pos, path)
@@ -153,6 +154,7 @@ func (k *compiler) gatherColumn(e *entry, p *GatherPlan, c *GatherColumn, at int
 		ok = k.attribute(e.gathers, &fed, at, rules, c.Pos, path)
 	}
 	if ok {
+		fed.keep(policies, fed.loses)
 		e.plan.Columns = append(e.plan.Columns, fed)
 	}
 }
@@ -163,7 +165,7 @@ func (k *compiler) attribute(a *gathering, fed *FedColumn, at int, rules value.R
 		k.lines(pos, path, err)
 		return false
 	}
-	fed.build, fed.rules = fromProgram(at, program), program.Rules()
+	fed.build, fed.rules, fed.loses = fromProgram(at, program), program.Rules(), program.Loses()
 	fed.Origin = Origin{Cells: []int{at}, Types: []value.LegacyType{a.valueType}}
 	return true
 }
@@ -193,6 +195,7 @@ func (k *compiler) document(a *gathering, fed *FedColumn, at int, rules value.Ru
 	simple := isText(a.valueType) && len(rules.Steps) == 0 && rules.Values == nil
 	fed.build = (&document{at: at, each: each, whole: all, simple: simple}).build
 	fed.rules = slices.Concat(each.Rules(), all.Rules())
+	fed.loses = each.Loses() | all.Loses()<<len(each.Rules())
 	fed.Origin = Origin{Cells: []int{at}, Types: []value.LegacyType{made}}
 	return true
 }
@@ -219,9 +222,11 @@ func (k *compiler) keep(e *entry, p *GatherPlan, at int) {
 	if !ok {
 		return
 	}
-	rules := rulesOf(Rules{}, e.Policies.Or(k.file.Policies))
+	policies := e.Policies.Or(k.file.Policies)
+	rules := rulesOf(Rules{}, policies)
 	rules.Zone = k.zone
 	if k.document(e.gathers, &fed, at, rules, keep.Into.Pos, path+".into") {
+		fed.keep(policies, fed.loses)
 		e.plan.Columns = append(e.plan.Columns, fed)
 	}
 }

@@ -87,7 +87,11 @@ func (e *entry) questions() []question {
 func (c *Column) expressions() []Expr {
 	switch {
 	case c.SQL != nil:
-		return []Expr{c.SQL.Expr}
+		all := []Expr{c.SQL.Expr}
+		for _, d := range dated(c.SQL.Steps) {
+			all = append(all, d.By)
+		}
+		return all
 	case c.UUID != nil:
 		return c.UUID.Of
 	}

@@ -69,6 +69,8 @@ type FedColumn struct {
 	Origin Origin
 
 	notNull bool
-	rules   []string // names of the rules that may change it
+	rules   []string  // names of the rules that may change it
+	loses   value.Hit // those of them that lose something
+	keeps   bool      // originals of what they change
 	build   builder
 }

@@ -34,11 +34,13 @@ type Encoder struct {
 	hits []value.Hit
 	ends []int // where each column of the newest tuple begins, and its end
 	key  []byte
+	kept []int  // positions of the columns whose originals are kept
+	text []byte // of an original that is a key
 }
 
 // NewEncoder returns an encoder for rows of the plan.
 func (p *RowPlan) NewEncoder() *Encoder {
-	return &Encoder{plan: p, hits: make([]value.Hit, len(p.Columns)), ends: make([]int, len(p.Columns)+1)}
+	return &Encoder{plan: p, hits: make([]value.Hit, len(p.Columns)), ends: make([]int, len(p.Columns)+1), kept: p.kept()}
 }
 
 // Encode appends the row as one tuple to dst. The cells are the plan's Select; unit is the canonical key of the user it belongs
@@ -208,11 +210,16 @@ func (r *reference) absent(key []byte) built {
 }
 
 func (r *reference) spell(dst []byte, at []int, cells []value.Cell) []byte {
+	return spell(dst, r.kinds, at, cells)
+}
+
+// spell appends a key in the cells at the given positions, in the form that entities and canonical keys have.
+func spell(dst []byte, kinds []keyspace.Kind, at []int, cells []value.Cell) []byte {
 	for i, cell := range at {
 		if i > 0 {
 			dst = append(dst, 0x1f)
 		}
-		if r.kinds[i] == keyspace.Binary {
+		if kinds[i] == keyspace.Binary {
 			dst = hex.AppendEncode(dst, cells[cell])
 			continue
 		}

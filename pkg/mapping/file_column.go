@@ -25,11 +25,22 @@ type Rules struct {
 	Policies  Policies  `json:"policies,omitzero"`
 }
 
-// Step is one step with its arguments: {date: [A, B]} is date with A and B, trim has none.
+// Step is one step with its arguments: {date: [A, B]} is date with A and B, trim has none, dated has other steps.
 type Step struct {
-	Name string   `json:"name"`
-	Args []string `json:"args,omitempty"`
-	Pos  Pos      `json:"-"`
+	Name  string   `json:"name"`
+	Args  []string `json:"args,omitempty"`
+	Dated *Dated   `json:"dated,omitempty"`
+	Pos   Pos      `json:"-"`
+}
+
+// Dated is what a dated step does: Then with a value of a row whose date By is before Before, Else with that of any other. A row without
+// such a date is refused, unless its value is NULL.
+type Dated struct {
+	By     Expr   `json:"by"`
+	Before Word   `json:"before"` // YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS
+	Then   []Step `json:"then,omitempty"`
+	Else   []Step `json:"else,omitempty"`
+	Pos    Pos    `json:"-"`
 }
 
 // Value is one line of a total map of old to new.

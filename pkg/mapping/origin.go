@@ -18,6 +18,9 @@ type Origin struct {
 
 // originOf returns the origin of a column whose expressions are the cells from position at on.
 func originOf(c *Column, at int, types []value.LegacyType) Origin {
+	if c.SQL != nil {
+		types = types[:1] // the dates that its steps ask for are no part of the value
+	}
 	o := Origin{Types: types}
 	for i := range types {
 		o.Cells = append(o.Cells, at+i)

@@ -8,6 +8,7 @@ import (
 // schema is a node of a JSON Schema, draft-07, with the keywords that migration.yaml needs.
 type schema struct {
 	Schema               string              `json:"$schema,omitempty"`
+	Ref                  string              `json:"$ref,omitempty"`
 	Title                string              `json:"title,omitempty"`
 	Description          string              `json:"description,omitempty"`
 	Type                 any                 `json:"type,omitempty"` // a name, or a list of names
@@ -17,6 +18,7 @@ type schema struct {
 	Minimum              *int                `json:"minimum,omitempty"`
 	Items                *schema             `json:"items,omitempty"`
 	MinItems             int                 `json:"minItems,omitempty"`
+	MaxItems             int                 `json:"maxItems,omitempty"`
 	Properties           map[string]*schema  `json:"properties,omitempty"`
 	MinProperties        int                 `json:"minProperties,omitempty"`
 	Required             []string            `json:"required,omitempty"`
@@ -24,6 +26,7 @@ type schema struct {
 	AdditionalProperties any                 `json:"additionalProperties,omitempty"` // false, or a *schema
 	AnyOf                []*schema           `json:"anyOf,omitempty"`
 	OneOf                []*schema           `json:"oneOf,omitempty"`
+	Definitions          map[string]*schema  `json:"definitions,omitempty"` // what a Ref can name
 }
 
 // scalarTypes are what a JSON Schema may see where migration.yaml takes a text as it is written.
@@ -54,6 +57,7 @@ func Schema() []byte {
 	root := *fileShape.schema
 	root.Schema = "http://json-schema.org/draft-07/schema#"
 	root.Title = "migration.yaml of rehome"
+	root.Definitions = map[string]*schema{"step": stepDefinition}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)

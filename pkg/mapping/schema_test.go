@@ -72,6 +72,23 @@ func TestTheSchemaTakesWhatParseTakes(t *testing.T) {
 	}
 }
 
+func TestTheSchemaTakesEveryStep(t *testing.T) {
+	s := compiledSchema(t)
+	for _, step := range []string{
+		"trim", "collapse_spaces", "lower", "upper", "empty_to_null", "mojibake", "php", "hex", "base64", "{base64: lines}", "{base64: [url, unpadded]}",
+		`{date: "%d.%m.%Y"}`, "{unix: ms}", "{unix: [s]}", "{json: $.a}", `{json: ['$."a b"[0]', to_null]}`, "{charset: [utf8, cp1252]}", "{charset: cp1252}", "{name: first}",
+		`{dated: {by: b, before: 2019-03-01, then: [{date: "%Y-%m-%d"}], else: [trim, {dated: {by: c, before: "2020-01-01 12:00:00", else: [lower]}}]}}`,
+	} {
+		t.Run(step, func(t *testing.T) {
+			src := small + "      col: {sql: a, steps: [" + step + "]}\n"
+			parsed(t, src)
+			if err := validate(t, s, src); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 	s := compiledSchema(t)
 	column := func(c string) string { return small + "      col: " + c + "\n" }
@@ -93,6 +110,10 @@ func TestTheSchemaRefusesWhatParseRefuses(t *testing.T) {
 		"a null among values":              column("{sql: a, values: {1: ~}}"),
 		"an unknown step":                  column("{sql: a, steps: [trimm]}"),
 		"a step without its arguments":     column("{sql: a, steps: [date]}"),
+		"a step with an unknown argument":  column("{sql: a, steps: [{unix: sec}]}"),
+		"a step with too many arguments":   column("{sql: a, steps: [{unix: [s, s]}]}"),
+		"dated without a date":             column("{sql: a, steps: [{dated: {by: b, then: [trim]}}]}"),
+		"an unknown step in dated":         column("{sql: a, steps: [{dated: {by: b, before: '2019-03-01', then: [trimm]}}]}"),
 		"two forms of a column":            column("{sql: a, const: b}"),
 		"otherwise without values":         column("{sql: a, otherwise: keep}"),
 		"a reference without its key":      column("{uuid: user}"),
@@ -130,4 +151,5 @@ func TestTheSchemaDescribesEveryKey(t *testing.T) {
 		}
 	}
 	look("", fileShape.schema)
+	look("step", stepDefinition)
 }
