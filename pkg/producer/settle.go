@@ -47,7 +47,7 @@ func (r *Run) settle(ctx context.Context, parts []target.Part) error {
 func (r *Run) plans(table string) []*mapping.RowPlan {
 	var plans []*mapping.RowPlan
 	for _, p := range r.mapping.Plans {
-		if p.Into == table {
+		if p.Into == table && p.GatheredBy == nil {
 			plans = append(plans, p)
 		}
 	}
@@ -131,6 +131,11 @@ func sourceRows(p *mapping.RowPlan, rows []ledger.Row) int64 {
 
 // takeOut deletes the rows, makes sure that they were as the manifest remembers them, and writes the settlement's signed receipt.
 func (r *Run) takeOut(ctx context.Context, tx pgx.Tx, s ledger.Settlement, rows []ledger.Row, count func(*shard.Table, int64)) error {
+	ungathered, err := r.ungather(ctx, tx, rows)
+	if err != nil {
+		return err
+	}
+	s.Receipt.Tables = append(s.Receipt.Tables, ungathered...)
 	byEntry := make([][]ledger.Row, len(r.mapping.Plans))
 	for _, row := range rows {
 		byEntry[row.Entry] = append(byEntry[row.Entry], row)
@@ -164,6 +169,6 @@ func (r *Run) takeOut(ctx context.Context, tx pgx.Tx, s ledger.Settlement, rows 
 	}
 	s.Undone, s.Wave = rows, len(r.File.Waves)
 	pausepoint.At("settling")
-	_, err := r.ledger.WriteSettle(ctx, tx, r.m.Name, s)
+	_, err = r.ledger.WriteSettle(ctx, tx, r.m.Name, s)
 	return err
 }
