@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -58,14 +59,20 @@ func newLab(t *testing.T, legacy, target, mapping string) *lab {
 
 func (l *lab) inLegacy(statements string) {
 	l.Helper()
-	db, err := sandbox.Open(l.legacy)
-	if err != nil {
-		l.Fatal(err)
-	}
+	db := l.openLegacy()
 	defer db.Close()
 	if _, err := db.ExecContext(l.ctx, statements); err != nil {
 		l.Fatal(err)
 	}
+}
+
+func (l *lab) openLegacy() *sql.DB {
+	l.Helper()
+	db, err := sandbox.Open(l.legacy)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return db
 }
 
 func (l *lab) inTarget(statements string) {
