@@ -39,7 +39,7 @@ func run(ctx context.Context) error {
 	}
 	defer func() { _ = t.Close(ctx) }() // spans that cannot be sent are no reason to fail
 	root := collectCommand(t)
-	root.AddCommand(watchCommand(), reportCommand())
+	root.AddCommand(watchCommand(), reportCommand(), auditCommand(t))
 	root.CompletionOptions.DisableDefaultCmd = true
 	started := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
@@ -63,7 +63,12 @@ func open(ctx context.Context, s *settings.Settings) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, settings.WithExit(settings.ExitSettings, err)
 	}
-	config.MaxConns = 4
+	return openPool(ctx, config, 4)
+}
+
+func openPool(ctx context.Context, config *pgxpool.Config, sessions int32) (*pgxpool.Pool, error) {
+	config = config.Copy()
+	config.MaxConns = sessions
 	return target.Pool(ctx, config, "aggregator")
 }
 

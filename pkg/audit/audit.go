@@ -54,15 +54,7 @@ type Book interface {
 	// Owners returns the users to whom the entry's rows with the target keys belong, nil where it knows none.
 	Owners(ctx context.Context, entry int, keys [][]byte) ([][]byte, error)
 	// Conclude writes what the audit came to and turns its shard to done.
-	Conclude(ctx context.Context, r *Result) error
-}
-
-// A Result is what the audit of one shard came to.
-type Result struct {
-	Counts   []shard.Audited
-	Findings []shard.Finding // up to Limits.Findings; Counts has their true number
-	Suspects []shard.Suspect // each once, all of them
-	Receipt  shard.Receipt
+	Conclude(ctx context.Context, r *shard.AuditResult) error
 }
 
 // Limits bound what one shard may take. The zero value of a field means its default.
@@ -94,7 +86,7 @@ type Auditor struct {
 
 // Audit audits the rows of a shard of kind shard.Audit; nothing counts until the caller has committed. Where the shard is of no
 // kind of units, it looks for rows of its entry's table that no manifest knows. Its errors carry a shard.Failure.
-func (a *Auditor) Audit(ctx context.Context, s *shard.Shard, src Source, tgt Target, book Book) (*Result, error) {
+func (a *Auditor) Audit(ctx context.Context, s *shard.Shard, src Source, tgt Target, book Book) (*shard.AuditResult, error) {
 	started := time.Now()
 	r := &run{Auditor: a, limits: a.Limits.orDefault(), shard: s, src: src, tgt: tgt, book: book, tally: newTally()}
 	var err error
@@ -150,10 +142,14 @@ func (r *run) rows(ctx context.Context) error {
 
 // plans returns the entries whose rows the audited shard holds.
 func (r *run) plans() []*mapping.RowPlan {
-	if !r.shard.Of.ByUser() {
-		return r.Mapping.Plans[r.shard.Entry : r.shard.Entry+1]
-	}
 	var plans []*mapping.RowPlan
+	if !r.shard.Of.ByUser() {
+		p := r.Mapping.Plans[r.shard.Entry]
+		if len(p.Columns) > 0 && (r.shard.Of == shard.OwnKey || p.OfUsers() && p.Unowned == mapping.UnownedMigrate) {
+			plans = append(plans, p) // of others, no row arrives
+		}
+		return plans
+	}
 	for _, p := range r.Mapping.Plans[:len(r.Mapping.File.Tables)] {
 		if p.OfUsers() {
 			plans = append(plans, p)
@@ -240,7 +236,7 @@ func (r *run) newcomers(ctx context.Context) error {
 	for _, key := range unheld {
 		r.tally.count(shard.Audited{Entry: -1, Class: shard.LegacyNew}, 1)
 		r.tally.find(r.limits.Findings, shard.Finding{Class: shard.LegacyNew, Entry: -1, User: key.Canonical()})
-		r.tally.suspect(shard.Suspect{Of: shard.OfUsers, Entry: -1, Unit: key.Canonical()})
+		r.tally.suspect(shard.Suspect{Of: shard.OfUsers, Entry: -1, Unit: key})
 	}
 	return nil
 }

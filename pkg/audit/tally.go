@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"rehome/pkg/keyspace"
 	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
 )
@@ -27,10 +28,10 @@ func (t *tally) find(limit int, f shard.Finding) {
 	}
 }
 
-func (t *tally) suspect(s shard.Suspect) { t.suspects[string(s.Of)+"/"+string(s.Unit)] = s }
+func (t *tally) suspect(s shard.Suspect) { t.suspects[string(s.Of)+"/"+string(s.Unit.Marshal())] = s }
 
-func (t *tally) result() *Result {
-	r := &Result{Findings: t.findings}
+func (t *tally) result() *shard.AuditResult {
+	r := &shard.AuditResult{Findings: t.findings}
 	for what, n := range t.counts {
 		what.Rows = n
 		r.Counts = append(r.Counts, what)
@@ -57,14 +58,14 @@ func (r *run) find(plan *mapping.RowPlan, f shard.Finding) {
 	}
 }
 
-// unit returns what would have to be done again for a row. A row that is found by a key other than that of its row source, and has
-// gone from there, cannot be read again by that key.
+// unit returns what would have to be done again for a row. A row without a user whose unit is not its own key cannot be named so.
 func (r *run) unit(plan *mapping.RowPlan, f shard.Finding) (shard.Suspect, bool) {
 	switch {
 	case r.shard.Of.ByUser():
-		return shard.Suspect{Of: shard.OfUsers, Entry: -1, Unit: f.User}, f.User != nil
+		return shard.Suspect{Of: shard.OfUsers, Entry: -1, Unit: keyspace.Key{string(f.User)}}, f.User != nil
 	case r.shard.Of == shard.Unowned, r.shard.Of == shard.OwnKey && slices.Equal(plan.Key, plan.SourceKey):
-		return shard.Suspect{Of: r.shard.Of, Entry: plan.Ordinal, Unit: f.LegacyKey}, f.LegacyKey != nil
+		key, err := keyspace.Unmarshal(f.LegacyKey)
+		return shard.Suspect{Of: r.shard.Of, Entry: plan.Ordinal, Unit: key}, err == nil && key != nil
 	}
 	return shard.Suspect{}, false
 }

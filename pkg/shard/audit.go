@@ -1,6 +1,9 @@
 package shard
 
-import "rehome/pkg/checksum"
+import (
+	"rehome/pkg/checksum"
+	"rehome/pkg/keyspace"
+)
 
 // A Class is what an audit finds a row to be, once both sides were read again.
 type Class string
@@ -44,11 +47,19 @@ type Audited struct {
 	Rows   int64
 }
 
+// An AuditResult is what the audit of one shard came to.
+type AuditResult struct {
+	Counts   []Audited
+	Findings []Finding // a limited number; Counts has the true one
+	Suspects []Suspect // each once, all of them
+	Receipt  Receipt
+}
+
 // A Suspect is a unit with a difference: what has to be done again to put it right.
 type Suspect struct {
 	Of    Kind // of the unit, see Shard.Of
 	Entry int  // -1 for users
-	Unit  []byte
+	Unit  keyspace.Key
 }
 
 // A Pair names a row on both sides.
