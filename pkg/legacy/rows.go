@@ -31,6 +31,9 @@ func (q question) String() string {
 // Data failure, after all rows, and so is a row wider than the Reading allows.
 func (s *Snapshot) Rows(ctx context.Context, p *mapping.RowPlan, slice shard.Slice, yield func(shard.Row) error) error {
 	q := s.question(p, slice)
+	if _, err := rowsOf(p, slice.Rows); err != nil {
+		return shard.Fail(shard.Defect, "", fmt.Errorf("read the rows of %s: %w", q, err))
+	}
 	switch {
 	case p.Gather != nil && slice.Kind.ByUser():
 		return s.gather(ctx, p, slice, yield)

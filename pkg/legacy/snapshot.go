@@ -151,7 +151,19 @@ func (s *Snapshot) parts(q question, slice shard.Slice, do func(clause) error) e
 }
 
 func (s *Snapshot) question(p *mapping.RowPlan, slice shard.Slice) question {
-	return question{users: s.users, plan: p, kind: slice.Kind, wave: slice.Where}
+	q := question{users: s.users, plan: p, kind: slice.Kind, wave: slice.Where}
+	if slice.Rows != nil {
+		q.only, _ = rowsOf(p, slice.Rows) // Rows has looked at the error
+	}
+	return q
+}
+
+// rowsOf is the condition that a row of the plan's row source has one of the keys.
+func rowsOf(p *mapping.RowPlan, keys []keyspace.Key) (clause, error) {
+	if len(keys) == 0 {
+		return clause{sql: "FALSE"}, nil
+	}
+	return among(p.SourceKey, p.SourceKinds, keys)
 }
 
 // failed is failed, but an error of the one who reads comes back as it is.

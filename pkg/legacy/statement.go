@@ -13,6 +13,7 @@ type question struct {
 	plan  *mapping.RowPlan // nil for the users themselves
 	kind  shard.Kind
 	wave  string // the condition on users
+	only  clause // the condition on rows, by their keys
 }
 
 // unit returns the expressions that the slice's range ranges over, with their kinds.
@@ -103,14 +104,15 @@ func (q question) rows(part clause) clause {
 	switch {
 	case q.kind.ByUser():
 		// From users to rows, whatever the server thinks of its statistics; and the unit is spelled as the owner spells it.
-		c, filter := q.keys(part), where(q.filter())
+		c, filter := q.keys(part), where(q.filter(), q.only)
 		c.sql = "SELECT rehome_u.rehome_k1, " + fields + " FROM (" + c.sql + ") AS rehome_u STRAIGHT_JOIN (" + q.plan.From +
 			") ON (" + q.plan.User + ") = rehome_u.rehome_k1" + filter.sql
+		c.args = append(c.args, filter.args...)
 		return c
 	case q.kind == shard.OwnKey:
 		fields = bare(q.plan.Key) + ", " + fields
 	}
-	c := where(q.belongs(part), condition(q.plan.Where))
+	c := where(q.belongs(part), condition(q.plan.Where), q.only)
 	c.sql = "SELECT " + fields + " FROM " + q.plan.From + c.sql
 	return c
 }
