@@ -108,10 +108,11 @@ func (s *slot) answer(ctx context.Context, lease *queue.Lease, e *ending) error 
 		return lease.Return(ctx, e.delay)
 	}
 	var published error
-	if e.letter != nil {
+	moved := e.claim.Shard.Kind != shard.Audit // an audit brings nothing that others would count or publish again
+	if e.letter != nil && moved {
 		published = s.Queue.PublishDead(ctx, *e.letter)
 	}
-	if e.receipt.Migration != "" {
+	if e.receipt.Migration != "" && moved {
 		published = errors.Join(published, s.Queue.PublishReceipt(ctx, e.receipt))
 	}
 	if published != nil {
@@ -252,8 +253,13 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 	if err := s.unchanged(ctx, mapped); err != nil {
 		return nil, err
 	}
-	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits}
-	if _, err := mover.Move(ctx, &claim.Shard, claim.Token, snapshot, target.NewTx(s.conn), book); err != nil {
+	if claim.Shard.Kind == shard.Audit {
+		err = s.audit(ctx, &claim.Shard, mapped, snapshot, book)
+	} else {
+		mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits}
+		_, err = mover.Move(ctx, &claim.Shard, claim.Token, snapshot, target.NewTx(s.conn), book)
+	}
+	if err != nil {
 		return nil, err
 	}
 	pausepoint.At("before_commit")
