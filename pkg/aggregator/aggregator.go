@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"rehome/pkg/ledger"
@@ -29,15 +30,15 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 		return nil, err
 	}
 	f := report.Facts{
-		Migration: facts.Migration.Name, Run: facts.Migration.Run, Rehome: version, Mappings: facts.Mappings,
+		Migration: facts.Migration.Name, Run: facts.Migration.Run, Rehome: version,
 		Rules: facts.Rules, Accepted: record.Accepted, Started: facts.Migration.StartedAt, Now: time.Now().UTC(),
 		Users: report.Users{
 			Planned: record.Users, Appeared: census.Appeared, Migrated: facts.Users.Migrated, Quarantined: facts.Users.Quarantined,
-			Vanished: census.Vanished, Pending: census.Pending,
+			LeftOut: census.LeftOut, Vanished: census.Vanished, Pending: census.Pending,
 		},
 	}
-	if len(f.Mappings) == 0 {
-		f.Mappings = []string{facts.Migration.Mapping}
+	if f.Mappings, err = mappings(ctx, l, facts); err != nil {
+		return nil, err
 	}
 	f.Sums = make([]shard.Table, len(record.Entries))
 	for i, e := range record.Entries {
@@ -49,6 +50,9 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 	}
 	for _, c := range facts.Causes {
 		f.Causes = append(f.Causes, report.Cause{Cause: c.Cause.Cause, Users: c.Users, Rows: c.Rows, SampleKeys: notNil(c.Samples)})
+	}
+	if err := again(ctx, l, &facts.Migration, &f); err != nil {
+		return nil, err
 	}
 	waves(&f, record, facts.Waves)
 	for _, p := range facts.Parts {
@@ -63,6 +67,56 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 		}
 	}
 	return report.Build(f), nil
+}
+
+// mappings returns the hashes of those that something was done by, and of the one that holds now, in the order in which they were accepted.
+func mappings(ctx context.Context, l *ledger.Ledger, facts *ledger.Facts) ([]string, error) {
+	accepted, err := l.Accepted(ctx, facts.Migration.Name)
+	if err != nil {
+		return nil, err
+	}
+	var hashes []string
+	for _, a := range accepted {
+		used := a.Hash == facts.Migration.Mapping || slices.Contains(facts.Mappings, a.Hash)
+		if used && !slices.Contains(hashes, a.Hash) {
+			hashes = append(hashes, a.Hash)
+		}
+	}
+	return hashes, nil
+}
+
+// again adds what doing units again has met, and what was kept of what was lost.
+func again(ctx context.Context, l *ledger.Ledger, m *ledger.Migration, f *report.Facts) error {
+	conflicts, err := l.Conflicts(ctx, m)
+	if err != nil {
+		return err
+	}
+	at := map[[2]string]int{}
+	for _, c := range conflicts {
+		key := [2]string{f.Entries[c.Entry].Into, string(c.Kind)}
+		i, known := at[key]
+		if !known {
+			i, at[key] = len(f.Conflicts), len(f.Conflicts)
+			f.Conflicts = append(f.Conflicts, report.Conflict{Table: key[0], Kind: key[1], SampleKeys: []string{}})
+		}
+		f.Conflicts[i].Rows += c.Rows
+		if c.Settled {
+			f.Conflicts[i].Settled += c.Rows
+		} else {
+			f.Conflicts[i].SampleKeys = append(f.Conflicts[i].SampleKeys, c.Samples...)
+		}
+	}
+	originals, err := l.Originals(ctx, m.Name)
+	for _, o := range originals {
+		kept := report.Original{Table: f.Entries[o.Entry].Into, Column: o.Column, Rule: o.Rule, Rows: o.Rows}
+		i := slices.IndexFunc(f.Originals, func(k report.Original) bool { return k.Table == kept.Table && k.Column == kept.Column && k.Rule == kept.Rule })
+		if i < 0 {
+			f.Originals = append(f.Originals, kept)
+			continue
+		}
+		f.Originals[i].Rows += kept.Rows
+	}
+	return err
 }
 
 func recordOf(m *ledger.Migration) (*plan.Record, error) {

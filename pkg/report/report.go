@@ -131,10 +131,11 @@ type Cause struct {
 
 // A Conflict counts the rows of a table that the target itself has changed since they arrived, as far as doing users again has met them.
 type Conflict struct {
-	Table   string `json:"table"`
-	Kind    string `json:"kind"`    // changed, deleted, added or referred, as package shard has them
-	Rows    int64  `json:"rows"`    // all of them
-	Settled int64  `json:"settled"` // those in whose place the legacy database's row was put, as told; the others stay as they are
+	Table      string   `json:"table"`
+	Kind       string   `json:"kind"`        // changed, deleted, added or referred, as package shard has them
+	Rows       int64    `json:"rows"`        // all of them
+	Settled    int64    `json:"settled"`     // those in whose place the legacy database's row was put, as told; the others stay as they are
+	SampleKeys []string `json:"sample_keys"` // of the others: as in Cause
 }
 
 // An Original counts the values, or whole rows where Column is empty, that are kept as they were before a rule lost something of them.

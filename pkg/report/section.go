@@ -133,9 +133,9 @@ func (r *Report) causes(b *strings.Builder) {
 
 // conflicts shows what the target itself has changed.
 func (r *Report) conflicts(b *strings.Builder) {
-	rows := [][]string{{"CONFLICT", "TABLE", "ROWS", "GAVE WAY"}}
+	rows := [][]string{{"CONFLICT", "TABLE", "ROWS", "GAVE WAY", "FOR EXAMPLE"}}
 	for _, c := range r.Conflicts {
-		rows = append(rows, []string{c.Kind, short(c.Table), Number(c.Rows), Number(c.Settled)})
+		rows = append(rows, []string{c.Kind, short(c.Table), Number(c.Rows), Number(c.Settled), examples(c.SampleKeys)})
 	}
 	section(b, rows)
 }

@@ -34,10 +34,13 @@ func (r *Report) filled() *Report {
 	out := *r
 	out.Mapping, out.Reasons, out.Waves, out.Tables = list(r.Mapping), list(r.Reasons), list(r.Waves), list(r.Tables)
 	out.Legacy, out.Rules, out.Causes = list(r.Legacy), list(r.Rules), list(slices.Clone(r.Causes))
-	out.Conflicts, out.Originals, out.Own = list(r.Conflicts), list(r.Originals), list(r.Own)
+	out.Conflicts, out.Originals, out.Own = list(slices.Clone(r.Conflicts)), list(r.Originals), list(r.Own)
 	out.Constraints, out.Sequences = list(r.Constraints), list(r.Sequences)
 	for i := range out.Causes {
 		out.Causes[i].SampleKeys = list(out.Causes[i].SampleKeys)
+	}
+	for i := range out.Conflicts {
+		out.Conflicts[i].SampleKeys = list(out.Conflicts[i].SampleKeys)
 	}
 	return &out
 }

@@ -71,7 +71,7 @@ func full() Facts {
 			{Cause: "waits:app.posts.parent_id", Rows: 890},
 		},
 		Conflicts: []Conflict{
-			{Table: "app.posts", Kind: "changed", Rows: 14, Settled: 4}, {Table: "app.posts", Kind: "deleted", Rows: 1}, {Table: "app.users", Kind: "added", Rows: 2},
+			{Table: "app.posts", Kind: "changed", Rows: 14, Settled: 4, SampleKeys: []string{"17", "1004"}}, {Table: "app.posts", Kind: "deleted", Rows: 1}, {Table: "app.users", Kind: "added", Rows: 2},
 		},
 		Originals: []Original{{Table: "app.posts", Column: "body", Rule: "bad_text", Rows: 9}, {Table: "app.posts", Rule: "conflict", Rows: 4}},
 		Closing: &Closing{
@@ -183,7 +183,7 @@ func TestJSON(t *testing.T) {
 	})
 	t.Run("the whole of it", func(t *testing.T) { golden(t, "full.json", text(t, Build(full()), "json")) })
 	t.Run("each list is a list, if an empty one", func(t *testing.T) {
-		for name, r := range map[string]*Report{"zero": {}, "empty": Build(Facts{Closing: &Closing{}}), "cause": {Causes: []Cause{{Cause: "c"}}}} {
+		for name, r := range map[string]*Report{"zero": {}, "empty": Build(Facts{Closing: &Closing{}}), "cause": {Causes: []Cause{{Cause: "c"}}, Conflicts: []Conflict{{Kind: "changed"}}}} {
 			body := string(text(t, r, "json"))
 			if strings.Contains(strings.Replace(body, `"finished_at": null`, "", 1), "null") {
 				t.Errorf("%s: %s", name, body)
@@ -198,7 +198,7 @@ func TestJSON(t *testing.T) {
 		}
 	})
 	t.Run("writing does not change the report", func(t *testing.T) {
-		r := &Report{Causes: []Cause{{Cause: "c"}}}
+		r := &Report{Causes: []Cause{{Cause: "c"}}, Conflicts: []Conflict{{Kind: "changed"}}}
 		before := fmt.Sprintf("%#v", r)
 		text(t, r, "json")
 		text(t, r, "text")
