@@ -408,6 +408,8 @@ func TestARuleThatLosesSomethingIsKnown(t *testing.T) {
 	check(t, compile(t, varchar, target("date"), value.Rules{Steps: formats("%Y-%m-%d"), ZeroDate: word(value.ToNull), PartialDate: word(value.First), OutOfRange: word(value.Clamp)}),
 		"zero_date partial_date out_of_range")
 	check(t, compile(t, bigint, instant, value.Rules{Steps: []value.Step{step("unix", "s")}}), "")
+	check(t, compile(t, datetime, instant, value.Rules{Zone: berlin, DSTGap: word(value.Forward), DSTOverlap: word(value.Second)}), "dst_gap")
+	check(t, compile(t, datetime, instant, value.Rules{Zone: berlin, DSTOverlap: word(value.ToNull)}), "dst_overlap")
 }
 
 func TestARuleCanBeListedUnderAnotherName(t *testing.T) {
