@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"rehome/pkg/keyspace"
@@ -13,8 +14,15 @@ import (
 	"rehome/pkg/value"
 )
 
-// plainList is how many users one statement of Plain asks for.
-const plainList = 2_000
+// So many users one statement of Plain asks for, and so many where all of their attributes are in memory at once.
+const plainList, plainGather = 2_000, 64
+
+func (q plainQuestion) atOnce() int {
+	if q.plan.Gather != nil {
+		return plainGather
+	}
+	return plainList
+}
 
 // Plain streams the plan's rows of the slice like Rows, with the same cells, by another way: statements of its own without
 // parameters, over the text protocol, in which the server itself spells each value. Rows that a join drops do not come, and no warning
@@ -29,10 +37,13 @@ func (s *Snapshot) Plain(ctx context.Context, p *mapping.RowPlan, slice shard.Sl
 	read := func(condition string) error {
 		return s.plain(ctx, q, forms, q.rows(forms, condition), yield)
 	}
+	if p.Gather != nil {
+		read = func(condition string) error { return s.plainGathered(ctx, q, forms, condition, yield) }
+	}
+	exprs, kinds := q.unit()
 	if slice.Only != nil {
-		exprs, kinds := q.unit()
-		for first := 0; first < len(slice.Only); first += plainList {
-			condition, err := plainAmong(exprs, kinds, slice.Only[first:min(first+plainList, len(slice.Only))])
+		for some := range slices.Chunk(slice.Only, q.atOnce()) {
+			condition, err := plainAmong(exprs, kinds, some)
 			if err != nil {
 				return shard.Fail(shard.Defect, "", err)
 			}
@@ -42,7 +53,6 @@ func (s *Snapshot) Plain(ctx context.Context, p *mapping.RowPlan, slice shard.Sl
 		}
 		return nil
 	}
-	exprs, kinds := q.unit()
 	condition, err := plainWithin(exprs, kinds, slice.Range)
 	if err != nil {
 		return shard.Fail(shard.Defect, "", err)
@@ -184,4 +194,45 @@ func plainKey(texts []sql.RawBytes, kinds []keyspace.Kind) (keyspace.Key, error)
 		}
 	}
 	return out, nil
+}
+
+// plainGathered reads the attributes of the users whom the condition takes, and then the rows that they go into.
+func (s *Snapshot) plainGathered(ctx context.Context, q plainQuestion, forms []form, condition string, yield func(shard.Row) error) error {
+	g := q.plan.Gather
+	users := map[string]*mapping.Attributes{}
+	rows, err := s.conn.QueryContext(ctx, q.attributes(condition))
+	if err != nil {
+		return failed(err, "read the attributes in %s once more", g.Plan.Source)
+	}
+	defer rows.Close()
+	unit := make([]sql.RawBytes, 1)
+	var name, text sql.RawBytes
+	for rows.Next() {
+		if err := rows.Scan(&unit[0], &name, &text); err != nil {
+			return failed(err, "read the attributes in %s once more", g.Plan.Source)
+		}
+		key, err := plainKey(unit, q.users.Kinds)
+		if err != nil {
+			return shard.Fail(shard.Data, "", fmt.Errorf("read the attributes in %s once more: %w", g.Plan.Source, err))
+		}
+		a := users[string(key.Canonical())]
+		if a == nil {
+			a = g.Collect()
+			users[string(key.Canonical())] = a
+		}
+		a.Add(value.Cell(name), value.Cell(text)) // what cannot be gathered is not there, and is found to differ
+	}
+	if err := rows.Err(); err != nil {
+		return failed(err, "read the attributes in %s once more", g.Plan.Source)
+	}
+	var all []value.Cell
+	return s.plain(ctx, q, forms, q.rows(forms, condition), func(row shard.Row) error {
+		a := users[string(row.Unit)]
+		if a == nil {
+			a = g.Collect()
+		}
+		all = a.AppendCells(append(all[:0], row.Cells...))
+		row.Cells = all
+		return yield(row)
+	})
 }

@@ -59,6 +59,14 @@ func (q plainQuestion) rows(forms []form, condition string) string {
 	return "SELECT " + strings.Join(fields, ", ") + " FROM " + from + " WHERE " + strings.Join(append(filters, "TRUE"), " AND ")
 }
 
+// attributes selects the attributes of the users whom the condition takes: the user, name and value, in the order of the attributes' keys.
+func (q plainQuestion) attributes(condition string) string {
+	g := q.plan.Gather
+	fields := append(plainKeys([]string{"rehome_o.rehome_unit"}, q.users.Kinds), "("+g.Name+")", "("+g.Value+")")
+	return "SELECT " + strings.Join(fields, ", ") + " FROM (SELECT (" + q.users.Key + ") AS rehome_unit FROM " + q.users.From + " WHERE " + condition +
+		") AS rehome_o STRAIGHT_JOIN (" + g.Plan.From + ") ON rehome_o.rehome_unit = (" + g.Plan.User + ") ORDER BY " + bare(g.Plan.SourceKey)
+}
+
 // plainKeys are the expressions of a key in the spelling of a keyspace.Key.
 func plainKeys(exprs []string, kinds []keyspace.Kind) []string {
 	out := make([]string, len(exprs))
