@@ -57,7 +57,7 @@ func TestTheLineThatCheckSuggestsHandlesIt(t *testing.T) {
 			from: "v", to: "{sql: v, out_of_range: clamp}", cause: "out_of_range:app.users.v", fix: "out_of_range: clamp", rows: 1},
 		{name: "a tinyint(1) beyond 0 and 1", legacy: `v TINYINT(1)); INSERT INTO users VALUES (1, 2), (2, 1), (3, -1)`, target: "boolean",
 			from: "v", to: "{sql: v, values: {0: false, 1: true, -1: false, 2: true}}", cause: "out_of_range:app.users.v",
-			fix: `values: {0: false, 1: true, "-1": NEW, 2: NEW}`, rows: 2},
+			fix: `values: {0: false, 1: true, -1: NEW, 2: NEW}`, rows: 2},
 		{name: "a text that is too long", legacy: `v VARCHAR(50)); INSERT INTO users VALUES (1, 'abcdef'), (2, 'b'), (3, 'c')`, target: "varchar(5)",
 			from: "v", to: "{sql: v, too_long: truncate}", cause: "too_long:app.users.v", fix: "too_long: truncate", rows: 1},
 		{name: "a NULL that has no place", legacy: `v VARCHAR(50)); INSERT INTO users VALUES (1, NULL), (2, 'b'), (3, 'c')`, target: "text NOT NULL",

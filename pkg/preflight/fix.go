@@ -142,7 +142,11 @@ func (f fixing) message() string {
 	case f.ground.kind == waits:
 		return rows + " would wait for a row that is not there"
 	case f.kind == "unowned":
-		return rows + " " + plural(f.rows, "belongs", "belong") + " to a user who is NULL or unknown, or " + plural(f.rows, "is", "are") + " dropped by the join"
+		rows += " " + plural(f.rows, "belongs", "belong") + " to a user who is NULL or unknown"
+		if f.plan.Joined {
+			rows += ", or " + plural(f.rows, "is", "are") + " dropped by the join"
+		}
+		return rows
 	case f.kind == "unique":
 		return rows + " would collide under " + strings.TrimPrefix(f.cause, "unique:"+f.plan.Into+".")
 	case strings.HasPrefix(f.kind, "gather"):
@@ -161,8 +165,12 @@ func (f fixing) word() string {
 		"out_of_range": p.OutOfRange, "too_long": p.TooLong, "json_nul": p.JSONNul, "json_duplicate": p.JSONDuplicate,
 		"dst_gap": p.DSTGap, "dst_overlap": p.DSTOverlap,
 	}
-	if word := all[f.kind].Do; word != "" {
-		return ": " + string(word)
+	switch p := all[f.kind]; p.Do {
+	case "":
+		return ""
+	case mapping.PolicyTo:
+		return ": " + scalar(p.To)
+	default:
+		return ": " + string(p.Do)
 	}
-	return ""
 }

@@ -165,21 +165,21 @@ func (f fixing) missing() string {
 // distinct suggests what to write where rows collide: the row of the lowest key keeps the value.
 func (f fixing) distinct() string {
 	const otherwise = "make the values differ in sql, or mend the data"
-	if f.fed.sql == "" || f.plan.Joined || len(f.plan.SourceKey) != 1 {
+	if f.fed.sql == "" || len(f.plan.SourceKey) != 1 {
 		return otherwise
 	}
-	expr, key := f.fed.sql, bareName(f.plan.SourceKey[0], f.plan.SourceName)
-	if strings.ContainsAny(expr, " (.,'`") || len(f.plan.Target.Uniques) == 0 {
+	table, expr, key := f.plan.SourceName, f.fed.sql, bareName(f.plan.SourceKey[0], f.plan.SourceName)
+	column, qualified := strings.CutPrefix(expr, table+".")
+	if strings.ContainsAny(column, " (.,'`") || f.plan.Joined && !qualified {
 		return otherwise
 	}
-	seen, own := "o."+expr, f.plan.SourceName+"."+expr
+	seen, own := "o."+column, table+"."+column
 	if slices.ContainsFunc(f.fed.Steps, func(s mapping.Step) bool { return s.Name == "trim" }) {
 		seen, own = "TRIM("+seen+")", "TRIM("+own+")"
 	}
 	other := "NULL"
 	if !f.nullable() {
-		other = "CONCAT(" + expr + ", '-', " + key + ")"
+		other = "CONCAT(" + expr + ", '-', " + table + "." + key + ")"
 	}
-	return `write sql: "IF(EXISTS(SELECT 1 FROM ` + f.plan.Source + " AS o WHERE " + seen + " = " + own + " AND o." + key + " < " + f.plan.SourceName +
-		"." + key + "), " + other + ", " + expr + `)" to let the lowest key have it, or mend the data`
+	return `write sql: "IF(EXISTS(SELECT 1 FROM ` + f.plan.Source + " AS o WHERE " + seen + " = " + own + " AND o." + key + " < " + table + "." + key + "), " + other + ", " + expr + `)" to let the lowest key have it, or mend the data`
 }

@@ -39,10 +39,11 @@ type Jury interface {
 
 // Laws are the constraints of a table, as far as a jury knows them.
 type Laws struct {
-	Uniques    []string // that it makes keys for, in the order of Verdict.Keys
-	NullsEqual []string // unique constraints and indexes of the table under which two NULLs collide
-	Any        bool     // it has something to judge by
-	Unjudged   []string // constraints that nobody can judge before the run
+	Uniques    []string            // that it makes keys for, in the order of Verdict.Keys
+	Concerned  map[string][]string // the columns at which each constraint and unique index looks, by its name
+	NullsEqual []string            // unique constraints and indexes of the table under which two NULLs collide
+	Any        bool                // it has something to judge by
+	Unjudged   []string            // constraints that nobody can judge before the run
 }
 
 // A Verdict is what a jury says of one row.

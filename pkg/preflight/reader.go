@@ -208,7 +208,9 @@ func (r *reader) flush(ctx context.Context) error {
 func (r *reader) verdict(i int, v Verdict) error {
 	row := r.rows[i]
 	if v.Cause != "" {
-		r.refuse(row.unit, ground{entry: r.plan.Ordinal, column: -1, cause: v.Cause}, keyText(row.key))
+		_, object, _ := strings.Cut(v.Cause, ":")
+		column := r.concerned(r.plan, strings.TrimPrefix(object, r.plan.Into+"."))
+		r.refuse(row.unit, ground{entry: r.plan.Ordinal, column: column, cause: v.Cause}, keyText(row.key))
 		r.unheard[row.unit] = true
 	}
 	for _, w := range r.ways {

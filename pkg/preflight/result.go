@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"rehome/pkg/mapping"
@@ -68,15 +69,16 @@ func (s *scan) collision(u *unique) Finding {
 		if p.Into != u.table {
 			continue
 		}
-		g.entry = p.Ordinal
-		for _, unique := range p.Target.Uniques {
-			if at, fed := positions(p, unique.Columns); unique.Name == u.name && fed {
-				g.column = at[len(at)-1]
-			}
-		}
+		g.entry, g.column = p.Ordinal, s.concerned(p, u.name)
 		break
 	}
 	return s.finding(g, &u.found)
+}
+
+// concerned returns the column of the entry at which a constraint looks, the last where it looks at several, -1 where none is fed.
+func (s *scan) concerned(p *mapping.RowPlan, name string) int {
+	columns := s.juries[p.Ordinal].Laws().Concerned[name]
+	return slices.IndexFunc(p.Columns, func(c mapping.FedColumn) bool { return len(columns) > 0 && c.Name == columns[len(columns)-1] })
 }
 
 // quarantined counts the users who would not arrive.

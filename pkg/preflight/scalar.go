@@ -8,7 +8,7 @@ import (
 )
 
 // bare are the texts that YAML takes as they are written.
-var bare = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+ -]*$`)
+var bare = regexp.MustCompile(`^-?[A-Za-z0-9_][A-Za-z0-9_.+ -]*$`)
 
 // scalar spells a text as a YAML scalar that migration.yaml reads as just this text.
 func scalar(text string) string {

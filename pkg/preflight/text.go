@@ -77,11 +77,7 @@ func (f *Finding) text(b *strings.Builder) {
 		wrapped(b, "  ", "    ", head+" "+f.Message)
 	}
 	if len(f.Values) > 0 {
-		var values []string
-		for _, v := range f.Values {
-			values = append(values, fmt.Sprintf("%s (%s)", shown(v.Value), number(v.Rows)))
-		}
-		wrapped(b, "    values       ", "                 ", strings.Join(values, ", "))
+		wrapped(b, "    values       ", "                 ", strings.Join(f.values(), ", "))
 	}
 	if len(f.Samples) > 0 {
 		keys := make([]string, len(f.Samples))
@@ -94,6 +90,19 @@ func (f *Finding) text(b *strings.Builder) {
 		wrapped(b, "    fix          ", "                 ", f.Fix)
 	}
 	b.WriteByte('\n')
+}
+
+// values are the values with their counts, as many of them as make a line or two.
+func (f *Finding) values() (all []string) {
+	length := 0
+	for _, v := range f.Values {
+		text := fmt.Sprintf("%s (%s)", shown(v.Value), number(v.Rows))
+		if length += len(text); length > 2*width && all != nil {
+			return append(all, "…")
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 func keysShown(sample string) string {

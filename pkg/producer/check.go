@@ -92,7 +92,7 @@ type jury struct{ *target.Jury }
 
 // Laws tells what it judges by.
 func (j jury) Laws() preflight.Laws {
-	return preflight.Laws{Uniques: j.Uniques, NullsEqual: j.NullsEqual, Any: j.Any(), Unjudged: j.Unjudged}
+	return preflight.Laws{Uniques: j.Uniques, NullsEqual: j.NullsEqual, Concerned: j.Concerned, Any: j.Any(), Unjudged: j.Unjudged}
 }
 
 // Hear judges tuples.

@@ -17,9 +17,10 @@ import (
 // feeds, and by unique constraints and indexes of which only the server knows what is equal. It stores nothing. It is not safe for
 // concurrent use.
 type Jury struct {
-	Uniques    []string // that it makes keys for
-	NullsEqual []string // unique constraints and indexes of the table under which two NULLs collide
-	Unjudged   []string // what it cannot judge, as "constraint NAME (why)"
+	Uniques    []string            // that it makes keys for
+	NullsEqual []string            // unique constraints and indexes of the table under which two NULLs collide
+	Concerned  map[string][]string // the columns at which each constraint and unique index looks, by its name
+	Unjudged   []string            // what it cannot judge, as "constraint NAME (why)"
 
 	conn    *pgx.Conn
 	table   string
@@ -55,9 +56,10 @@ func NewJury(ctx context.Context, conn *pgx.Conn, e *mapping.RowPlan, uniques, f
 	if err := conn.QueryRow(ctx, hashes).Scan(&hashed); err != nil {
 		return nil, classify(err, "ask what the target can hash", e.Into)
 	}
-	j := &Jury{conn: conn, table: e.Into}
+	j := &Jury{conn: conn, table: e.Into, Concerned: map[string][]string{}}
 	var fields []string
 	for _, l := range laws {
+		j.Concerned[l.Name] = l.Columns
 		if l.NullsEqual {
 			j.NullsEqual = append(j.NullsEqual, l.Name)
 		}
