@@ -181,24 +181,35 @@ func (r *Report) judgeUsers(over, again bool, wrong, kept func(string, ...any)) 
 }
 
 func (r *Report) judgeTable(t Table, wrong, kept func(string, ...any)) {
+	name := r.nameOf(&t)
 	if t.Unexplained != 0 {
-		wrong("%s of %s unexplained", plural(t.Unexplained, "row", "rows"), t.Into+isAre(t.Unexplained))
+		wrong("%s of %s unexplained", plural(t.Unexplained, "row", "rows"), name+isAre(t.Unexplained))
 	}
 	if t.Read != t.Source {
-		wrong("%s: %s read, and %s counted", t.Into, plural(t.Read, "row was", "rows were"), Number(t.Source))
+		wrong("%s: %s read, and %s counted", name, plural(t.Read, "row was", "rows were"), Number(t.Source))
 	}
 	if t.Expected != t.Stored {
-		wrong("%s: what is stored is not what was sent", t.Into)
+		wrong("%s: what is stored is not what was sent", name)
 	}
 	if t.SetAside > 0 {
-		kept("%s of %s set aside", plural(t.SetAside, "row", "rows"), t.Into+isAre(t.SetAside))
+		kept("%s of %s set aside", plural(t.SetAside, "row", "rows"), name+isAre(t.SetAside))
 	}
 	if t.Waiting > 0 {
-		kept("%s of %s for a row that is not there", plural(t.Waiting, "row", "rows"), t.Into+choose(t.Waiting, " waits", " wait"))
+		kept("%s of %s for a row that is not there", plural(t.Waiting, "row", "rows"), name+choose(t.Waiting, " waits", " wait"))
 	}
 	if t.Written == 0 && t.Stored != (checksum.Sum{}) {
-		wrong("%s: the sum of no row is not zero", t.Into)
+		wrong("%s: the sum of no row is not zero", name)
 	}
+}
+
+// nameOf names the entry by its table, and by what it reads where several entries feed that.
+func (r *Report) nameOf(t *Table) string {
+	for i := range r.Tables {
+		if other := &r.Tables[i]; other.Into == t.Into && other.From != t.From {
+			return t.Into + " from " + cut(t.From, 40)
+		}
+	}
+	return t.Into
 }
 
 // judgeConflicts tells how many rows stay as the target has made them. Those that gave way did so because somebody said so.

@@ -78,6 +78,13 @@ func TestVerdict(t *testing.T) {
 		"what is stored was not sent": {
 			func(f *Facts) { f.Sums[0].Stored = row.Add(row) }, 3, Unclean, []string{"app.users: what is stored is not what was sent"},
 		},
+		"rows of one of several entries of a table": {
+			func(f *Facts) {
+				f.Entries = append(f.Entries, Entry{Into: "app.users", From: "usermeta", Rows: 5})
+				f.Sums = append(f.Sums, shard.Table{Entry: 1, Source: 5, Read: 5, Gathered: 3, SetAside: 1, LeftOut: 1})
+				f.Closing.Rows = append(f.Closing.Rows, 5)
+			}, 4, Unclean, []string{"1 row of app.users from usermeta is set aside"},
+		},
 		"no row has a sum": {
 			func(f *Facts) { f.Sums[0].Written, f.Sums[0].LeftOut = 0, 10 }, 3, Unclean, []string{"app.users: the sum of no row is not zero"},
 		},
