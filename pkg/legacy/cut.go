@@ -3,8 +3,11 @@ package legacy
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"rehome/pkg/keyspace"
+	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
 	"rehome/pkg/value"
 )
@@ -48,4 +51,25 @@ func (s *Snapshot) CountUnits(ctx context.Context, slice shard.Slice) (int64, er
 		return 0, s.failed(err, "count the units of %s", q)
 	}
 	return n, nil
+}
+
+// Extremes returns the lowest and the highest value of each of the expressions over all rows that the plan takes, whoever they belong to;
+// NULL where there is none.
+func (s *Snapshot) Extremes(ctx context.Context, p *mapping.RowPlan, exprs []string) (low, high []value.Cell, err error) {
+	var fields []string
+	for _, e := range exprs {
+		fields = append(fields, "MIN("+e+"), MAX("+e+")")
+	}
+	c := where(condition(p.Where))
+	c.sql = "SELECT " + strings.Join(fields, ", ") + " FROM " + p.From + c.sql
+	err = stream(ctx, s.conn, c, func(cells []value.Cell) error {
+		for i := 0; i < len(cells); i += 2 {
+			low, high = append(low, slices.Clone(cells[i])), append(high, slices.Clone(cells[i+1]))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, s.failed(err, "look for the extremes of %s", p.Source)
+	}
+	return low, high, nil
 }

@@ -7,6 +7,7 @@ import (
 	"rehome/pkg/keyspace"
 	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
+	"rehome/pkg/value"
 )
 
 // A Source reads the legacy database from one consistent snapshot, a statement at a time. Its errors carry a shard.Failure.
@@ -17,6 +18,8 @@ type Source interface {
 	CountUnits(ctx context.Context, s shard.Slice) (int64, error)
 	// Cut returns the key of the nth of them, from 1; nil where there are fewer.
 	Cut(ctx context.Context, s shard.Slice, n int) (keyspace.Key, error)
+	// Extremes returns the lowest and the highest value of each of the expressions over all rows that the entry takes.
+	Extremes(ctx context.Context, e *mapping.RowPlan, exprs []string) (low, high []value.Cell, err error)
 	// Rows streams the entry's rows of the slice; the cells are valid until yield returns.
 	Rows(ctx context.Context, e *mapping.RowPlan, s shard.Slice, yield func(shard.Row) error) error
 }

@@ -53,6 +53,8 @@ func (c *Check) Look(ctx context.Context) (*Result, error) {
 		if err := s.collisions(ctx); err != nil {
 			return nil, fmt.Errorf("look for duplicates: %w", err)
 		}
+	} else if err := s.extremes(ctx); err != nil {
+		return nil, fmt.Errorf("look for the largest numbers: %w", err)
 	}
 	return s.result(), nil
 }
