@@ -42,6 +42,7 @@ func (w *Worker) mapping(ctx context.Context, task shard.Task) (fitted, error) {
 	if err != nil {
 		return fitted{}, err
 	}
+	m.Fingerprint = task.Schema // of this mapping, which need not be the one that the migration goes by now
 	var f fitted
 	if f.Compiled, f.target, err = compile(ctx, w.Legacy, canonical, m); err != nil {
 		return fitted{}, err

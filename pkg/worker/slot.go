@@ -131,10 +131,6 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 		}
 		s.conn = conn
 	}
-	mapped, err := s.mapping(ctx, task)
-	if err != nil {
-		return s.unmapped(ctx, task, err)
-	}
 	claim, err := s.Ledger.Claim(ctx, s.conn, task.ID, s.holder)
 	if err != nil {
 		s.drop()
@@ -144,6 +140,11 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 		return s.refused(ctx, task, claim)
 	}
 	pausepoint.At("claimed")
+	task.Mapping, task.Schema = claim.Mapping, claim.Schema // the migration may go by another since the task was published
+	mapped, err := s.mapping(ctx, task)
+	if err != nil {
+		return s.unmapped(ctx, task, err)
+	}
 	return s.claimed(ctx, claim, mapped)
 }
 
@@ -253,13 +254,7 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 	if err := s.unchanged(ctx, mapped); err != nil {
 		return nil, err
 	}
-	if claim.Shard.Kind == shard.Audit {
-		err = s.audit(ctx, &claim.Shard, mapped, snapshot, book)
-	} else {
-		mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits}
-		_, err = mover.Move(ctx, &claim.Shard, claim.Token, snapshot, target.NewTx(s.conn), book)
-	}
-	if err != nil {
+	if err := s.work(ctx, claim, mapped, snapshot, book); err != nil {
 		return nil, err
 	}
 	pausepoint.At("before_commit")
@@ -268,4 +263,21 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 	}
 	pausepoint.At("committed")
 	return book.Receipt(), nil
+}
+
+// work does what the shard is for, all but the commit.
+func (s *slot) work(ctx context.Context, claim ledger.Claim, mapped fitted, snapshot *legacy.Snapshot, book *ledger.Book) error {
+	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits}
+	switch claim.Shard.Kind {
+	case shard.Audit:
+		return s.audit(ctx, &claim.Shard, mapped, snapshot, book)
+	case shard.Redo:
+		list, err := book.List(ctx)
+		if err == nil {
+			_, err = mover.Redo(ctx, &claim.Shard, list, claim.Token, snapshot, target.NewTx(s.conn), book)
+		}
+		return err
+	}
+	_, err := mover.Move(ctx, &claim.Shard, claim.Token, snapshot, target.NewTx(s.conn), book)
+	return err
 }
