@@ -45,7 +45,7 @@ func newLab(t *testing.T, legacy, target, mapping string) *lab {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), labLimit)
 	t.Cleanup(cancel)
-	l := &lab{T: t, ctx: ctx, dir: programs.NewDir(t), legacy: sandbox.MariaDB(t), target: sandbox.Postgres(t)}
+	l := &lab{T: t, ctx: ctx, dir: programs.NewDir(t), legacy: sandbox.Legacy(t), target: sandbox.Postgres(t)}
 	l.inLegacy(legacy)
 	var err error
 	if l.conn, err = pgx.Connect(ctx, l.target); err != nil {
