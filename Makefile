@@ -9,6 +9,12 @@ USERS ?= 100000
 GOLANGCI := bin/tools/golangci-lint
 GOLANGCI_VERSION := v2.15.0
 
+# The mysqld of make test-mysql: MYSQLD names one, or MYSQL a script that puts one into the directory that it is given, as DIR/mysqld.
+# Outside of the tree, since the server's user may not be able to enter that.
+MYSQL ?= $(wildcard ../shared/tools/mysql97.sh)
+MYSQL_DIR := /var/tmp/rehome-mysql-$(shell id -u)
+MYSQLD ?= $(if $(REHOME_MYSQLD),$(REHOME_MYSQLD),$(MYSQL_DIR)/mysqld)
+
 export CGO_ENABLED ?= 0
 BUILD := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
@@ -28,6 +34,21 @@ demo: build ## migrates a generated community of USERS=100000 users on private s
 .PHONY: test
 test: servers ## every test, with the race detector, in random order
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 15m ./...
+
+.PHONY: mysqld
+mysqld: ## the MySQL server that test-mysql starts
+	@[[ ! -x "$(MYSQLD)" ]] || { "$(MYSQLD)" --version; exit 0; }; \
+	[[ -n "$(MYSQL)" ]] || { echo 'No MySQL server is at hand, and Debian has no package of one. Name the mysqld of a MySQL 5.7 or newer that your users may run:'; \
+		echo '  make test-mysql MYSQLD=/path/to/mysqld'; exit 1; }; \
+	install --directory --mode=755 "$(MYSQL_DIR)"; \
+	[[ -O "$(MYSQL_DIR)" ]] || { echo '$(MYSQL_DIR) belongs to somebody else'; exit 1; }; \
+	"$(MYSQL)" "$(MYSQL_DIR)"
+
+.PHONY: test-mysql
+test-mysql: servers mysqld ## the tests of what reads the legacy database, and whole migrations, on MySQL
+	REHOME_MYSQLD="$(MYSQLD)" go test -tags mysql -timeout 10m ./pkg/legacy
+	REHOME_MYSQLD="$(MYSQLD)" go test -tags mysql -timeout 10m -run MySQL ./pkg/sandbox
+	REHOME_MYSQLD="$(MYSQLD)" go test -tags mysql -timeout 10m -run 'TestEveryTypeThereAndBack|TestSettling/all' ./producer
 
 .PHONY: cover
 cover: servers ## statement coverage of all packages: bin/cover.html
