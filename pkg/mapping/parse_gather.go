@@ -18,10 +18,10 @@ var gatherShape = object(func(at Pos) Gather { return Gather{Many: ManyReject, P
 			c.Name, c.Pos = name, at
 			return c
 		}), func(g *Gather) *[]GatherColumn { return &g.Columns }),
-	may("keep", "attributes that are collected in one jsonb column", maybe(keepShape), func(g *Gather) **Keep { return &g.Keep }),
-	may("leave", "attributes that are left where they are, each with a word why",
+	may("keep", "further attributes that are collected in one jsonb column, by their names", maybe(keepShape), func(g *Gather) **Keep { return &g.Keep }),
+	may("leave", "attributes that are left where they are, each with a word why; a name that neither columns, keep nor leave knows is refused",
 		reasonsShape, func(g *Gather) *[]Reason { return &g.Leave }),
-	may("many", "what becomes of a second attribute with the same name: reject (default), first, last or array",
+	may("many", "what becomes of a second attribute of a user with the same name: reject (default), first, last, or array, which makes JSON lists of all",
 		enum(ManyReject, ManyFirst, ManyLast, ManyArray), func(g *Gather) *GatherMany { return &g.Many }))
 
 func checkGather(at place, given keys, _ *Gather) {
@@ -32,8 +32,8 @@ func checkGather(at place, given keys, _ *Gather) {
 }
 
 var keepShape = object(func(at Pos) Keep { return Keep{Pos: at} }, nil,
-	must("into", "the jsonb column of the target", nameShape, func(k *Keep) *Word { return &k.Into }),
-	must("like", "LIKE patterns of the attributes' names", listOf(textShape("write a LIKE pattern")), func(k *Keep) *[]Word { return &k.Like }))
+	must("into", "the jsonb column of the target; a user without such attributes gets {}", nameShape, func(k *Keep) *Word { return &k.Into }),
+	must("like", "LIKE patterns of the attributes' names, in which case counts", listOf(textShape("write a LIKE pattern")), func(k *Keep) *[]Word { return &k.Like }))
 
 var attributeShape = textShape(emptyFix + "write the attribute's name")
 
