@@ -51,7 +51,7 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 	for _, c := range facts.Causes {
 		f.Causes = append(f.Causes, report.Cause{Cause: c.Cause.Cause, Users: c.Users, Rows: c.Rows, SampleKeys: notNil(c.Samples)})
 	}
-	if err := again(ctx, l, &facts.Migration, &f); err != nil {
+	if err := addAgain(ctx, l, &facts.Migration, &f); err != nil {
 		return nil, err
 	}
 	waves(&f, record, facts.Waves)
@@ -85,8 +85,8 @@ func mappings(ctx context.Context, l *ledger.Ledger, facts *ledger.Facts) ([]str
 	return hashes, nil
 }
 
-// again adds what doing units again has met, and what was kept of what was lost.
-func again(ctx context.Context, l *ledger.Ledger, m *ledger.Migration, f *report.Facts) error {
+// addAgain adds what doing units again has met, and what was kept of what was lost.
+func addAgain(ctx context.Context, l *ledger.Ledger, m *ledger.Migration, f *report.Facts) error {
 	conflicts, err := l.Conflicts(ctx, m)
 	if err != nil {
 		return err
@@ -109,7 +109,9 @@ func again(ctx context.Context, l *ledger.Ledger, m *ledger.Migration, f *report
 	originals, err := l.Originals(ctx, m.Name)
 	for _, o := range originals {
 		kept := report.Original{Table: f.Entries[o.Entry].Into, Column: o.Column, Rule: o.Rule, Rows: o.Rows}
-		i := slices.IndexFunc(f.Originals, func(k report.Original) bool { return k.Table == kept.Table && k.Column == kept.Column && k.Rule == kept.Rule })
+		i := slices.IndexFunc(f.Originals, func(k report.Original) bool {
+			return k.Table == kept.Table && k.Column == kept.Column && k.Rule == kept.Rule
+		})
 		if i < 0 {
 			f.Originals = append(f.Originals, kept)
 			continue
