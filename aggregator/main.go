@@ -39,7 +39,7 @@ func run(ctx context.Context) error {
 	}
 	defer func() { _ = t.Close(ctx) }() // spans that cannot be sent are no reason to fail
 	root := collectCommand(t)
-	root.AddCommand(watchCommand(), reportCommand(), auditCommand(t))
+	root.AddCommand(watchCommand(), reportCommand(), auditCommand(t), explainCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	started := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -207,11 +208,22 @@ func findingOf(f shard.Finding, m *ledger.Migration, record *plan.Record) AuditF
 	return out
 }
 
-// showTarget spells a target key, each column as its type does.
+// showTarget spells a target key as it may leave the ledger.
 func showTarget(key []byte, entry int, m *ledger.Migration, record *plan.Record) string {
+	parts := targetKey(key, record, entry)
+	for i, part := range parts {
+		parts[i] = m.Show([]byte(part))
+	}
+	return strings.Join(parts, "/")
+}
+
+// targetKey spells the columns of a target key of the entry's table, each as its type does.
+func targetKey(key []byte, record *plan.Record, entry int) (parts []string) {
+	if entry < 0 || entry >= len(record.Entries) {
+		return []string{"0x" + hex.EncodeToString(key)}
+	}
 	e := record.Entries[entry]
-	out := ""
-	for i, name := range e.Key {
+	for _, name := range e.Key {
 		if len(key) < 4 {
 			break
 		}
@@ -219,16 +231,13 @@ func showTarget(key []byte, entry int, m *ledger.Migration, record *plan.Record)
 		key = key[4:]
 		body := key[:max(0, min(int(size), len(key)))]
 		key = key[len(body):]
-		if i > 0 {
-			out += "/"
-		}
 		if size < 0 {
-			out += "NULL"
+			parts = append(parts, "NULL")
 			continue
 		}
-		out += m.Show([]byte(spell(body, typeOf(record, e.Into, name))))
+		parts = append(parts, spell(body, typeOf(record, e.Into, name)))
 	}
-	return out
+	return parts
 }
 
 func typeOf(record *plan.Record, table, column string) string {

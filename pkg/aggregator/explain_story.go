@@ -1,0 +1,197 @@
+package aggregator
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rehome/pkg/keyspace"
+	"rehome/pkg/ledger"
+	"rehome/pkg/plan"
+)
+
+// tell takes over what the ledger knows.
+func (e *explainer) tell(s *ledger.Story) {
+	o := e.out
+	o.User, o.State, o.Cause, o.Planned = strings.Join(e.key, "/"), s.State, s.Cause, s.Planned
+	if !s.Known {
+		o.State = "unknown"
+		if s.Planned {
+			o.State = "pending"
+		}
+	}
+	for _, c := range s.Shards {
+		o.Shards = append(o.Shards, ExplainedShard{
+			Shard: c.ID.String(), Kind: c.Kind, Wave: e.wave(c.Wave), State: string(c.State), Attempts: c.Attempt, Failures: c.Failures,
+			Trace: c.TraceID, Mapping: c.Mapping, Error: c.Error, Done: c.Done,
+		})
+	}
+	e.tables(s)
+	for _, r := range s.Refusals {
+		row := ExplainedRow{Table: e.table(r.Entry), Row: legacyKey(r.LegacyKey), Cause: r.Cause}
+		for _, other := range r.Others {
+			row.Others = append(row.Others, strings.Join(other, "/"))
+		}
+		if value, known := e.values[row.Table+"/"+row.Row+"/"+row.Cause]; known {
+			row.Value = &value
+		}
+		o.SetAside = append(o.SetAside, row)
+	}
+	for _, w := range s.Waits {
+		o.Waiting = append(o.Waiting, ExplainedRow{Table: e.table(w.Entry), Row: legacyKey(w.LegacyKey), Cause: w.Cause,
+			Needs: w.Needs + " " + spellKey(w.NeedsKey, e.record, e.feeder(w.Needs))})
+	}
+	for _, c := range s.Conflicts {
+		o.Conflicts = append(o.Conflicts, ExplainedConflict{Table: e.table(c.Entry), Row: spellKey(c.TargetKey, e.record, c.Entry), Kind: c.Kind, Settled: c.Settled})
+	}
+	for _, lost := range s.Originals {
+		o.Originals = append(o.Originals, ExplainedOriginal{Table: e.table(lost.Entry), Column: lost.Column, Rule: lost.Rule, Rows: lost.Rows})
+	}
+}
+
+func (e *explainer) wave(n int) string {
+	if n < len(e.record.Waves) {
+		return cmp.Or(e.record.Waves[n].Name, fmt.Sprint(n))
+	}
+	return "(after the last)"
+}
+
+func (e *explainer) table(entry int) string {
+	if entry < 0 || entry >= len(e.record.Entries) {
+		return ""
+	}
+	return e.record.Entries[entry].Into
+}
+
+// feeder returns an entry that feeds the table.
+func (e *explainer) feeder(table string) int {
+	for i, entry := range e.record.Entries {
+		if entry.Into == table {
+			return i
+		}
+	}
+	return -1
+}
+
+// tables counts rows by entry, those without any left out.
+func (e *explainer) tables(s *ledger.Story) {
+	all := make([]ExplainedTable, len(e.record.Entries))
+	for i, entry := range e.record.Entries {
+		all[i].Table, all[i].From = entry.Into, firstWord(entry.From)
+	}
+	for _, rows := range s.Standing {
+		all[rows.Entry].Standing += rows.Rows
+	}
+	for _, sum := range s.Sums {
+		t := &all[sum.Entry]
+		t.SetAside, t.LeftOut, t.Gathered = t.SetAside+sum.SetAside, t.LeftOut+sum.LeftOut, t.Gathered+sum.Gathered
+	}
+	for _, w := range s.Waits {
+		all[w.Entry].Waiting++
+	}
+	for _, t := range all {
+		if t.Standing+t.SetAside+t.Waiting+t.LeftOut+t.Gathered != 0 {
+			e.out.Tables = append(e.out.Tables, t)
+		}
+	}
+}
+
+func legacyKey(raw []byte) string {
+	if key, err := keyspace.Unmarshal(raw); err == nil && key != nil {
+		return strings.Join(key, "/")
+	}
+	return "(not known which)"
+}
+
+// advise says what to do, a sentence for each cause.
+func (e *explainer) advise() {
+	o := e.out
+	say := func(format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !slices.Contains(o.Next, text) {
+			o.Next = append(o.Next, text)
+		}
+	}
+	switch o.State {
+	case "unknown":
+		e.adviseUnknown(say)
+	case "pending":
+		say("The user is planned and no shard has come to them yet: let producer run go on.")
+	case "vanished":
+		say("The legacy database had no such user any more when the user was to be done again: nothing is to be done.")
+	}
+	if o.State == "quarantined" {
+		say("%s", remedyOf(o.Cause))
+	}
+	for _, row := range o.SetAside {
+		if len(row.Others) > 0 {
+			say("Users %s hold the same value under %s: change it for all but one of them in the legacy database, or have the mapping make them differ, "+
+				"and start producer run.", strings.Join(append([]string{o.User}, row.Others...), ", "), subject(row.Cause))
+			continue
+		}
+		say("%s", remedyOf(row.Cause))
+	}
+	for _, row := range o.Waiting {
+		say("A row of %s waits for %s, and comes in by itself when that arrives; if it never will, declare missing: to_null or leave for %s in the mapping, "+
+			"and start producer run.", row.Table, row.Needs, subject(row.Cause))
+	}
+	for _, c := range o.Conflicts {
+		if !c.Settled {
+			say("The target itself has %s a row of %s: leave it, or let the legacy database's row take its place with aggregator audit --repair --on-conflict legacy.",
+				c.Kind, c.Table)
+		}
+	}
+	if len(o.Next) == 0 {
+		say("Nothing is to be done.")
+	}
+}
+
+func (e *explainer) adviseUnknown(say func(string, ...any)) {
+	switch e.out.Legacy {
+	case "absent":
+		say("Neither the legacy database nor the ledger knows a user with this key: is it spelled as %s has it?", "users.key")
+	case "present":
+		say("The legacy database has the user, and no shard has read them: they have come since the plan, and the next producer run brings them.")
+	default:
+		say("The ledger does not know a user with this key; give LEGACY_DSN to ask the legacy database.")
+	}
+}
+
+// subject is what a cause is about, TABLE.COLUMN.
+func subject(cause string) string {
+	_, about, _ := strings.Cut(cause, ":")
+	return about
+}
+
+// again ends every advice that changes the mapping or the legacy data.
+const again = "; then producer run does the user again."
+
+// remedies say what to do about a kind of cause; %s is TABLE.COLUMN.
+var remedies = map[string]string{
+	"values":       "Add the value to values of %s in the mapping, or say otherwise",
+	"not_null":     "Give %s an if_null in the mapping",
+	"unique":       "Another row has the key of %s: change one of the two in the legacy database, or have the mapping make them differ",
+	"check":        "Correct the row in the legacy database, or have the mapping make what %s of the target takes",
+	"exclusion":    "Correct the row in the legacy database, or have the mapping make what %s of the target takes",
+	"foreign_key":  "The row that %s refers to is not in the target: declare missing for the reference in the mapping",
+	"trigger":      "A trigger of %s refuses the row: look at the trigger",
+	"unowned":      "Say unowned: migrate or leave for %s in the mapping",
+	"gather":       "Give the attribute a column of %s, keep it, or leave it, in the mapping",
+	"conflict":     "A row of %s that rehome has not brought has its key: aggregator audit --repair --on-conflict legacy puts the legacy database's in its place",
+	"warning":      "The legacy server warns when it reads the row for %s: have the expression say what becomes of such a value",
+	"row_too_wide": "The row for %s is wider than max_row_bytes: raise it in the mapping",
+}
+
+// remedyOf is what to do about a cause.
+func remedyOf(cause string) string {
+	kind, about, _ := strings.Cut(cause, ":")
+	if text, known := remedies[kind]; known {
+		return fmt.Sprintf(text, about) + again
+	}
+	return fmt.Sprintf("Declare in the mapping what becomes of such a value of %s (%s); producer check --full suggests the line%s", about, kind, again)
+}
+
+// spellKey spells a target key for the person who asks.
+func spellKey(key []byte, record *plan.Record, entry int) string {
+	return strings.Join(targetKey(key, record, entry), "/")
+}
