@@ -130,7 +130,7 @@ func (q question) rosters(ctx context.Context, s session, out []dossier) error {
 		}
 		for i, unit := range units {
 			d := &out[unit]
-			d.known, d.early = true, d.early || !accounts
+			d.known, d.early = true, d.early || !redo && !accounts
 			d.places = append(d.places, place{ordinal, generation, int32(block)*rosterBlock + positions[i]})
 			if !redo {
 				d.first, d.wave, d.sums = true, wave, sums[positions[i]]

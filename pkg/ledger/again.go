@@ -201,7 +201,7 @@ func (a *again) sums(ctx context.Context) error {
 		if more[u.family] == nil {
 			more[u.family] = map[string][]shard.Table{}
 		}
-		more[u.family][string(u.key)] = added
+		more[u.family][string(u.key)] = append(more[u.family][string(u.key)], added...)
 	}
 	return addSums(ctx, a.tx, a.claim.Shard.Migration, more)
 }
