@@ -10,7 +10,7 @@ type Mend struct {
 	Kind   string // the first half of the causes that it is about
 	Entry  int    // position in the mapping's tables; -1 for all of them
 	Column string // of the target; empty where whole rows are concerned, or more than one column
-	Silent bool   // the earlier mapping said nothing, which for some types is another thing than to reject
+	Silent bool   // the earlier mapping said nothing where a text can hold what the policy is about, so that it may have arrived
 }
 
 // Mends compares the mapping that a migration has run with so far with another. The mends are all differences that change nothing of
@@ -184,7 +184,7 @@ func (m *mending) policies(entry int, column string, old, now *Policies) {
 			continue
 		}
 		if p.heard || !q.rejects() {
-			m.mends = append(m.mends, Mend{Kind: p.name, Entry: entry, Column: column, Silent: p.Do == ""})
+			m.mends = append(m.mends, Mend{Kind: p.name, Entry: entry, Column: column, Silent: p.heard && p.Do == ""})
 		}
 		*p.Policy = *q.Policy
 	}
