@@ -38,7 +38,7 @@ func TestRefusedRuns(t *testing.T) {
 	t.Run("a mapping that was changed after the plan is refused, with its changes", func(t *testing.T) {
 		d := d.again(t)
 		d.changed("changed.yaml", "missing: to_null", "missing: leave", "reputation < 100", "reputation < 50")
-		d.produces("run -f changed.yaml", 6, "the mapping is not the one that migration desk was planned with", "missing", "waves", "reset")
+		d.produces("run -f changed.yaml", 6, "the mapping is not the one that migration desk goes by, and does more than mend it", "missing", "waves", "reset")
 		d.produces("finish -f changed.yaml", 6, "the mapping is not the one")
 		d.untouched(full)
 	})

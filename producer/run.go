@@ -25,7 +25,7 @@ import (
 
 func runCommand(t *telemetry.Telemetry) *cobra.Command {
 	s := settings.New(settings.MappingFile, settings.LegacyDSN, settings.TargetDSN, settings.NATSURL, settings.NATSCreds,
-		settings.SlotCount, settings.ThroughWave, settings.ReportFormat)
+		settings.SlotCount, settings.ThroughWave, settings.DoAgain, settings.ReportFormat)
 	return bind(&cobra.Command{
 		Use:   "run",
 		Short: "plan once, publish what is not done yet, end the load, give the verdict",
@@ -64,7 +64,7 @@ func (s *session) run(ctx context.Context, from *settings.Settings, t *telemetry
 	}
 	defer conn.Close()
 	s.Queue = conn
-	r, err := s.Begin(ctx)
+	r, err := s.Begin(ctx, from.Again)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *session) runAlone(ctx context.Context, from *settings.Settings, t *tele
 	if _, _, busy := queue.Find(dir); busy {
 		return nil, settings.WithExit(settings.ExitRefused, fmt.Errorf("another run is alive and has its queue in %s: let it finish, or stop it, and start again", dir))
 	}
-	r, err := s.Begin(ctx)
+	r, err := s.Begin(ctx, from.Again)
 	if err != nil {
 		return nil, err
 	}

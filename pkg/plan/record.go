@@ -12,6 +12,21 @@ type Record struct {
 	Accepted string                 `json:"accept_unproved,omitempty"`
 	Catalog  *mapping.TargetCatalog `json:"catalog"`          // the fed tables as they were before the load took constraints off
 	Checks   []string               `json:"checks,omitempty"` // checksums of the row sources, where the legacy server has no binlog
+	Redo     *Redo                  `json:"redo,omitempty"`
+	Again    *Again                 `json:"again,omitempty"`
+}
+
+// A Redo tells who is to be done again and has no shards for that yet.
+type Redo struct {
+	From     []string `json:"from,omitempty"` // hashes of mappings: whoever these kept out for what the mapping of now has an outcome for
+	Everyone bool     `json:"everyone,omitempty"`
+}
+
+// An Again is when it was last said that everyone is to be done again: what was read before does not count any more.
+type Again struct {
+	Position string   `json:"position"`         // of the legacy binlog then
+	Checks   []string `json:"checks,omitempty"` // as in Record, taken then
+	Since    uint64   `json:"since"`            // transaction of the target behind which everyone is read again
 }
 
 // A Wave is a planned cohort.

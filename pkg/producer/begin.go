@@ -60,15 +60,20 @@ func (p *Producer) planned(ctx context.Context) (*ledger.Migration, error) {
 	return p.ledger().Load(ctx, p.name())
 }
 
-// Begin takes the right to be the only run of the migration, plans it if nobody has, and makes its target ready for the load.
-// Nothing is written before all guards have let it pass. The error is a *Refusal where one has not, a *Stopped where the legacy
+// Begin takes the right to be the only run of the migration, plans it if nobody has, and makes its target ready for the load. A planned
+// one goes on, also by another mapping that mends its own; where everyone is to be done again, by any that makes the same rows of the same
+// users. Nothing is written before all guards have let it pass. The error is a *Refusal where one has not, a *Stopped where the legacy
 // schema has changed since the plan, and a mapping.Faults where the mapping does not fit. The caller closes the Run.
-func (p *Producer) Begin(ctx context.Context) (*Run, error) {
+func (p *Producer) Begin(ctx context.Context, everyone bool) (*Run, error) {
 	lock, err := p.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r, err := p.begin(ctx)
+	change := mend
+	if everyone {
+		change = again
+	}
+	r, err := p.begin(ctx, change)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close(context.WithoutCancel(ctx)))
 	}
@@ -76,13 +81,13 @@ func (p *Producer) Begin(ctx context.Context) (*Run, error) {
 	return r, nil
 }
 
-func (p *Producer) begin(ctx context.Context) (*Run, error) {
-	r, err := p.open(ctx)
+func (p *Producer) begin(ctx context.Context, change changed) (*Run, error) {
+	r, err := p.open(ctx, change)
 	if notPlanned(err) {
 		if err := p.commitPlan(ctx); err != nil {
 			return nil, err
 		}
-		r, err = p.open(ctx)
+		r, err = p.open(ctx, sameMapping)
 	}
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -27,13 +26,14 @@ func (r *Run) detach(ctx context.Context) error {
 }
 
 // reopen takes constraints and indexes off once more where an earlier run died after it had begun to put them back, and there are
-// shards to be moved since, of users who have appeared: their rows would be refused whose needed rows come later.
+// shards to be loaded since, of users who have appeared: their rows would be refused whose needed rows come later. Units that are done again
+// need it not.
 func (r *Run) reopen(ctx context.Context) error {
 	if r.m.State == ledger.Loading {
 		return nil
 	}
-	left, err := r.ledger.Next(ctx, r.m.Name, math.MaxInt32)
-	if err != nil || len(left) == 0 {
+	left, err := r.ledger.Left(ctx, r.m.Name)
+	if err != nil || left.Load == 0 {
 		return err
 	}
 	v, err := target.Vacant(ctx, r.Pool, fed(r.mapping))
@@ -42,7 +42,7 @@ func (r *Run) reopen(ctx context.Context) error {
 	}
 	if len(v.InUse) > 0 {
 		return refuse("%d shards are left, and somebody else uses the target's tables: %s; end that first, constraints come off again for the load",
-			len(left), strings.Join(v.InUse, "; "))
+			left.Load, strings.Join(v.InUse, "; "))
 	}
 	return r.takeOff(ctx, func(tx pgx.Tx) error { return r.oursAlone(ctx, tx) })
 }
@@ -84,7 +84,7 @@ func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("take the constraints off for the load: %w", err)
 	}
-	r.m.State, r.m.Closing = ledger.Loading, nil
+	r.m.State, r.m.Closing, r.m.Verdict = ledger.Loading, nil, nil
 	pausepoint.At("detached")
 	return nil
 }

@@ -85,7 +85,7 @@ func (r *Run) attach(ctx context.Context) error {
 
 // close counts both sides once more and keeps what it found.
 func (r *Run) close(ctx context.Context, sequences []target.SequenceState) error {
-	closing := report.Closing{Sequences: []report.Sequence{}}
+	closing := report.Closing{Again: r.ended(), Sequences: []report.Sequence{}}
 	for _, s := range sequences {
 		closing.Sequences = append(closing.Sequences, report.Sequence(s))
 	}
@@ -210,22 +210,27 @@ func (p *Producer) joinedTables(ctx context.Context, c *mapping.Compiled) ([]rep
 	return out, nil
 }
 
-// consistency tells what was proved about the source: frozen, where nothing was committed from the plan to now. It does not look at
-// counts: those that differ though nothing was changed are an error of ours, and the verdict has to say so.
+// consistency tells what was proved about the source: frozen, where nothing was committed from the plan to now, or since it was last said that
+// everyone is to be done again. It does not look at counts: those that differ though nothing was changed are an error of ours, and the
+// verdict has to say so.
 func (r *Run) consistency(ctx context.Context, position string) (string, error) {
-	frozen := position == r.m.PositionPlanned
-	if r.m.PositionPlanned == "" {
+	since, checks := r.m.PositionPlanned, r.planned.Checks
+	if begun := r.planned.Again; begun != nil {
+		since, checks = begun.Position, begun.Checks
+	}
+	frozen := position == since
+	if since == "" {
 		sums, err := r.checksums(ctx, r.mapping)
 		if err != nil {
 			return "", err
 		}
-		frozen = slices.Equal(sums, r.planned.Checks)
+		frozen = slices.Equal(sums, checks)
 	} else if frozen {
-		facts, err := r.ledger.Facts(ctx, r.m.Name)
+		read, err := r.positions(ctx)
 		if err != nil {
 			return "", err
 		}
-		frozen = !slices.ContainsFunc(facts.Positions, func(p string) bool { return p != position })
+		frozen = !slices.ContainsFunc(read, func(p string) bool { return p != position })
 	}
 	if frozen {
 		return "frozen", nil
@@ -233,10 +238,29 @@ func (r *Run) consistency(ctx context.Context, position string) (string, error) 
 	return "unproved", nil
 }
 
+// positions returns where the legacy binlog stood when what counts was read.
+func (r *Run) positions(ctx context.Context) (all []string, err error) {
+	begun := r.planned.Again
+	if begun == nil {
+		facts, err := r.ledger.Facts(ctx, r.m.Name)
+		if err != nil {
+			return nil, err
+		}
+		return facts.Positions, nil
+	}
+	receipts, _, err := r.ledger.Receipts(ctx, r.m.Name, begun.Since)
+	for _, receipt := range receipts {
+		if !receipt.Started.IsZero() { // settling reads nothing
+			all = append(all, receipt.Position)
+		}
+	}
+	return all, err
+}
+
 // Finish puts constraints and indexes of a run that died back, after it has taken out what they would refuse. It refuses while shards are
 // still to be done: rows that are there need rows that are not, and would be taken out.
 func (p *Producer) Finish(ctx context.Context) (*report.Report, error) {
-	r, err := p.resume(ctx, p.open)
+	r, err := p.resume(ctx, func(ctx context.Context) (*Run, error) { return p.open(ctx, sameMapping) })
 	if notPlanned(err) {
 		return nil, refuse("migration %s is not in the ledger of this target: there is nothing to finish", p.name())
 	}
@@ -250,9 +274,12 @@ func (p *Producer) Finish(ctx context.Context) (*report.Report, error) {
 	if err := r.survey(ctx); err != nil {
 		return nil, err
 	}
-	if r.left > 0 {
+	if left := r.left.Load + r.left.Redo; left > 0 {
 		return nil, refuse("%d shards of migration %s are still to be done, and rows that have arrived refer to theirs: producer run goes on and "+
-			"puts the constraints back at its end, producer reset takes out what has arrived", r.left, r.m.Name)
+			"puts the constraints back at its end, producer reset takes out what has arrived", left, r.m.Name)
+	}
+	if r.planned.Redo != nil {
+		return nil, refuse("there are users of migration %s who are to be done again: producer run goes on with that", r.m.Name)
 	}
 	if !r.Finished() {
 		if err := r.end(ctx); err != nil {

@@ -3,6 +3,7 @@ package producer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"rehome/pkg/checksum"
 	"rehome/pkg/keyspace"
@@ -11,7 +12,8 @@ import (
 )
 
 // late looks for users whom the legacy database has and the ledger does not hold, and adds shards for the ranges in which there are
-// some. It returns how many such users it saw. Where the binlog has not moved since the plan there can be none.
+// some; where constraints are on, as the load has ended before, for the users themselves, who are then brought as if they were done
+// again. It returns how many such users it saw. Where the binlog has not moved since the plan there can be none.
 func (r *Run) late(ctx context.Context) (int64, error) {
 	position, err := r.Legacy.Position(ctx)
 	if err != nil {
@@ -22,15 +24,23 @@ func (r *Run) late(ctx context.Context) (int64, error) {
 	}
 	var found int64
 	var shards []shard.Shard
+	var users []keyspace.Key
 	err = r.spans(ctx, func(first, limit int, whole keyspace.Range) error {
-		n, err := r.appeared(ctx, first, limit, whole)
-		if n > 0 {
+		some, err := r.appeared(ctx, first, limit, whole)
+		if n := int64(len(some)); n > 0 {
 			found += n
+			if r.ended() {
+				users = append(users, some...)
+				return err
+			}
 			shards = append(shards, shard.Shard{Kind: shard.Late, Wave: plan.RestWave(r.mapping), Entry: -1, Range: whole,
 				Cells: [2]int{first, limit}, Parent: -1})
 		}
 		return err
 	})
+	if err == nil && len(users) > 0 {
+		_, err = r.plan(ctx, &packer{wave: r.redoWave()}, redone(unitsOf{shard.OfUsers, -1}, users), map[string]any{})
+	}
 	if err != nil {
 		return 0, fmt.Errorf("look for users who have appeared: %w", err)
 	}
@@ -63,16 +73,16 @@ func (r *Run) spans(ctx context.Context, do func(first, limit int, whole keyspac
 	return nil
 }
 
-// appeared counts the users of the range whom the ledger does not hold. Those whom a dead shard could not bring count as held: they
+// appeared returns the users of the range whom the ledger does not hold. Those whom a dead shard could not bring count as held: they
 // wait for it.
-func (r *Run) appeared(ctx context.Context, first, limit int, whole keyspace.Range) (int64, error) {
+func (r *Run) appeared(ctx context.Context, first, limit int, whole keyspace.Range) ([]keyspace.Key, error) {
 	keys, err := r.Legacy.KeysIn(ctx, r.mapping.Keys, whole)
 	if err != nil || len(keys) == 0 {
-		return 0, err
+		return nil, err
 	}
 	tried, err := r.ledger.Tried(ctx, r.m.Name, first, limit)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	held := make(map[int64]struct{}, len(tried))
 	for _, hash := range tried {
@@ -80,13 +90,10 @@ func (r *Run) appeared(ctx context.Context, first, limit int, whole keyspace.Ran
 	}
 	dead, err := r.ledger.DeadCells(ctx, r.m.Name, first, limit)
 	if err != nil || dead {
-		return 0, err
+		return nil, err
 	}
-	var n int64
-	for _, key := range keys {
-		if _, there := held[checksum.Key(key.Canonical())]; !there {
-			n++
-		}
-	}
-	return n, nil
+	return slices.DeleteFunc(keys, func(key keyspace.Key) bool {
+		_, there := held[checksum.Key(key.Canonical())]
+		return there
+	}), nil
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -25,8 +25,9 @@ type Run struct {
 	m       *ledger.Migration
 	planned plan.Record
 	mapping *mapping.Compiled
-	left    int // shards that were to be done when it was begun
-	off     int // parts that were off then
+	left    ledger.Left // what was to be done when it was begun
+	off     int         // parts that were off then
+	behind  int         // planned shards that still go by an earlier mapping, as somebody is at work on them
 
 	watcher func(report.Progress) // may be nil
 	shown   report.Progress       // what the watcher was told last
@@ -37,18 +38,23 @@ func (r *Run) Close() {
 	_ = r.lock.Close(context.Background()) // the lock ends with its connection anyway
 }
 
-// Finished reports whether the verdict stood when the run was begun, and nothing was left to do: no shard that was republished, and no
-// constraint or index that could not be put back.
-func (r *Run) Finished() bool { return r.m.State == ledger.Finished && r.left == 0 && r.off == 0 }
+// Finished reports whether the verdict stands and nothing is left to do: no shard that was republished, nobody who is to be done again, and
+// no constraint or index that could not be put back.
+func (r *Run) Finished() bool {
+	return r.m.State == ledger.Finished && r.left == (ledger.Left{}) && r.planned.Redo == nil && r.off == 0
+}
+
+// ended reports whether the load has ended before, so that all constraints are on, and the target may be in use.
+func (r *Run) ended() bool { return len(r.m.Verdict) > 0 && r.off == 0 }
 
 // survey looks for what is left to do.
 func (r *Run) survey(ctx context.Context) error {
-	left, err := r.ledger.Next(ctx, r.m.Name, math.MaxInt32)
+	left, err := r.ledger.Left(ctx, r.m.Name)
 	if err != nil {
 		return err
 	}
 	off, _, err := r.detached(ctx)
-	r.left, r.off = len(left), len(off)
+	r.left, r.off = left, len(off)
 	return err
 }
 
@@ -104,32 +110,44 @@ func (p *Producer) stored(ctx context.Context) (*Run, error) {
 	return r, nil
 }
 
-// open loads a migration that is planned; where there is none, notPlanned knows the error. It refuses a mapping, a legacy
-// database or a target other than those the plan was made with. The run it returns has no lock.
-func (p *Producer) open(ctx context.Context) (*Run, error) {
+// A changed decides about a mapping that is not the one, given in canonical form, that the migration goes by. Where it accepts it, the migration goes
+// by it from then on.
+type changed func(ctx context.Context, r *Run, canonical []byte) error
+
+// open loads a migration that is planned; where there is none, notPlanned knows the error. It refuses a legacy database or a target
+// other than those the plan was made with, and asks change about the mapping. The run it returns has no lock.
+func (p *Producer) open(ctx context.Context, change changed) (*Run, error) {
 	r, err := p.stored(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m := r.m
-	if err := p.sameDatabases(ctx, m); err != nil {
-		return nil, err
-	}
-	canonical, err := r.ledger.Mapping(ctx, m.Mapping)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.sameMapping(canonical, m); err != nil {
+	if err := p.sameDatabases(ctx, r.m); err != nil {
 		return nil, err
 	}
 	if p.File.Legacy.TimeZone.Text != r.planned.TimeZone {
 		return nil, refuse("legacy.time_zone is %q, and migration %s was planned with %q: put it back, or reset and plan again",
-			p.File.Legacy.TimeZone.Text, m.Name, r.planned.TimeZone)
+			p.File.Legacy.TimeZone.Text, r.m.Name, r.planned.TimeZone)
 	}
-	if r.mapping, err = worker.Compile(ctx, p.Legacy, canonical, m); worker.SchemaChanged(err) {
-		err = &Stopped{err.Error()}
+	canonical, err := r.ledger.Mapping(ctx, r.m.Mapping)
+	if err != nil {
+		return nil, err
+	}
+	if err := change(ctx, r, canonical); err != nil {
+		return nil, err
+	}
+	if r.mapping == nil {
+		r.mapping, err = r.compileStored(ctx, canonical)
 	}
 	return r, err
+}
+
+// compileStored compiles the mapping that the migration goes by. The error is a *Stopped where the legacy schema is not the planned one any more.
+func (r *Run) compileStored(ctx context.Context, canonical []byte) (*mapping.Compiled, error) {
+	c, err := worker.Compile(ctx, r.Legacy, canonical, r.m)
+	if worker.SchemaChanged(err) {
+		return nil, &Stopped{err.Error()}
+	}
+	return c, err
 }
 
 // sameDatabases guards against a ledger that was made from another legacy server or database, and a target that is a copy of another.
@@ -166,18 +184,18 @@ func (p *Producer) targetIdentity(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d/%d", id.System, id.OID), nil
 }
 
-// sameMapping refuses a mapping that means something else than the one that the plan was made from.
-func (p *Producer) sameMapping(canonical []byte, m *ledger.Migration) error {
-	if mapping.Hash(p.File) == m.Mapping {
+// sameMapping refuses a mapping that means something else than the one that the migration goes by.
+func sameMapping(_ context.Context, r *Run, canonical []byte) error {
+	if mapping.Hash(r.File) == r.m.Mapping {
 		return nil
 	}
 	old, err := mapping.Decode(canonical)
 	if err != nil {
 		return err
 	}
-	lines := "\n"
-	for _, line := range mapping.Changes(old, p.File) {
-		lines += "  " + line + "\n"
-	}
-	return refuse("the mapping is not the one that migration %s was planned with:%sput these back, or take the migration out with reset and plan again", m.Name, lines)
+	return refuse("the mapping is not the one that migration %s goes by:%sput these back; producer run accepts a mapping that mends this one", r.m.Name,
+		listed(mapping.Changes(old, r.File)))
 }
+
+// listed puts each line on one of its own.
+func listed(lines []string) string { return "\n  " + strings.Join(lines, "\n  ") + "\n" }

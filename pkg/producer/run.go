@@ -3,11 +3,14 @@ package producer
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"rehome/pkg/aggregator"
 	"rehome/pkg/dispatch"
 	"rehome/pkg/ledger"
+	"rehome/pkg/mapping"
 	"rehome/pkg/plan"
 	"rehome/pkg/report"
 	"rehome/pkg/shard"
@@ -35,9 +38,14 @@ func (r *Run) Go(ctx context.Context, o Options) (*report.Report, error) {
 	if r.Finished() {
 		return r.Report(ctx)
 	}
-	if r.m.State != ledger.Finished || r.left > 0 {
-		if err := r.load(ctx, o); err != nil {
+	if r.m.State != ledger.Finished || r.left != (ledger.Left{}) || r.planned.Redo != nil {
+		over := r.m.State == ledger.Finished && r.off == 0
+		moved, err := r.load(ctx, o)
+		if err != nil {
 			return nil, err
+		}
+		if over && !moved {
+			return r.Report(ctx)
 		}
 	}
 	if err := r.end(ctx); err != nil {
@@ -69,47 +77,109 @@ func (p *Producer) wave(name string) int {
 	return -1
 }
 
-// load has all shards moved: the mapping's waves in order, then the rest, then users who have appeared since.
-func (r *Run) load(ctx context.Context, o Options) error {
+// load has all shards moved: the mapping's waves in order, then the rest, then users who have appeared since, and at last whoever is to
+// be done again. It reports whether there was anything to move.
+func (r *Run) load(ctx context.Context, o Options) (moved bool, err error) {
 	if err := r.Queue.Declare(ctx, r.m.Name); err != nil {
-		return err
+		return false, err
 	}
 	last := plan.RestWave(r.mapping)
 	if o.Through != "" {
 		last = r.wave(o.Through)
 	}
 	if err := r.reopen(ctx); err != nil {
-		return err
+		return false, err
 	}
 	l := &looker{Run: r, Dispatcher: dispatch.Dispatcher{Ledger: r.ledger, Queue: r.Queue, Log: r.Log, Name: r.m.Name, Run: r.m.Run}}
+	if err := l.spare(ctx); err != nil {
+		return false, err
+	}
 	for wave := 0; wave <= last; wave++ {
 		if err := l.wait(ctx, wave); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if o.Through != "" {
-		return &Stopped{fmt.Sprintf("wave %s is done, as --through says; the next run goes on behind it", o.Through)}
+		return false, &Stopped{fmt.Sprintf("wave %s is done, as --through says; the next run goes on behind it", o.Through)}
 	}
-	for range lateRounds {
-		late, err := r.late(ctx)
-		if err != nil || late == 0 {
-			return err
-		}
-		if err := r.reopen(ctx); err != nil {
-			return err
-		}
-		if err := l.wait(ctx, last); err != nil {
-			return err
-		}
+	late, err := l.late(ctx)
+	if err != nil {
+		return false, err
 	}
-	return nil
+	again, err := l.redo(ctx)
+	return late || again || r.left != (ledger.Left{}), err
 }
 
 // A looker watches the shards of a run while workers move them.
 type looker struct {
 	*Run
 	dispatch.Dispatcher
-	swept time.Time
+	swept  time.Time
+	spared int64 // quarantined users who are still to be done again, and do not count against the limit before they are
+}
+
+// spare counts the quarantined users who are to be done again: a run that they have stopped could never go on.
+func (l *looker) spare(ctx context.Context) error {
+	l.spared = l.left.Users
+	if l.planned.Redo == nil {
+		return nil
+	}
+	if l.planned.Redo.Everyone {
+		l.spared = math.MaxInt64 / 2
+		return nil
+	}
+	mends, err := l.mends(ctx)
+	if err != nil {
+		return err
+	}
+	facts, err := l.ledger.Facts(ctx, l.m.Name)
+	if err != nil {
+		return err
+	}
+	for _, c := range facts.Causes {
+		if slices.ContainsFunc(mends, func(m mapping.Mend) bool { return m.Touches(l.mapping, c.Cause.Cause) }) {
+			l.spared += c.Users
+		}
+	}
+	return nil
+}
+
+// late brings users who have appeared meanwhile, until there are none.
+func (l *looker) late(ctx context.Context) (moved bool, err error) {
+	for range lateRounds {
+		late, err := l.Run.late(ctx)
+		if err != nil || late == 0 {
+			return moved, err
+		}
+		moved = true
+		if err := l.reopen(ctx); err != nil {
+			return moved, err
+		}
+		if err := l.wait(ctx, l.redoWave()); err != nil {
+			return moved, err
+		}
+	}
+	return moved, nil
+}
+
+// redo has those done again who are to be, and then rows for which what they waited for has come.
+func (l *looker) redo(ctx context.Context) (moved bool, err error) {
+	shards, err := l.Run.redo(ctx)
+	for tried := map[string]bool{}; err == nil; {
+		if err = l.wait(ctx, l.redoWave()); err != nil {
+			break
+		}
+		l.spared = 0
+		moved = moved || shards > 0
+		if shards, err = l.released(ctx, tried); shards == 0 {
+			break
+		}
+	}
+	if err != nil {
+		return moved, err
+	}
+	_, err = l.look(ctx, l.redoWave()) // at the limit, with nobody spared
+	return moved, err
 }
 
 // wait publishes the planned shards up to the wave and returns when none is left.
@@ -118,6 +188,9 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 	for {
 		if time.Since(l.swept) >= dispatch.Every {
 			if err := l.lock.Check(ctx); err != nil {
+				return err
+			}
+			if err := l.catchUp(ctx); err != nil {
 				return err
 			}
 			l.Sweep(ctx, func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) })
@@ -159,7 +232,7 @@ func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
 		}
 		tried, quarantined = tried+w.Migrated+w.Quarantined, quarantined+w.Quarantined
 	}
-	if l.tooMany(tried, quarantined) {
+	if quarantined -= min(quarantined, l.spared); l.tooMany(tried, quarantined) {
 		return 0, &Stopped{fmt.Sprintf("%d of %d users tried are quarantined, more than the %g%% that stop.quarantined allows: look at the causes in "+
 			"the report, mend the mapping or raise the limit, and start again", quarantined, tried, l.File.Stop.Quarantined)}
 	}
