@@ -21,7 +21,20 @@ func (p *redoPart) enlist(ctx context.Context) error {
 			return err
 		}
 	}
+	p.foldReferred()
 	return nil
+}
+
+// foldReferred drops, of units of whom nothing was touched because the target has changed something, the conflicts that only tell how the
+// unit's own rows hold each other.
+func (p *redoPart) foldReferred() {
+	other := map[int32]bool{}
+	for _, c := range p.conflicts {
+		other[c.Unit] = other[c.Unit] || c.Kind != shard.ConflictReferred
+	}
+	p.conflicts = slices.DeleteFunc(p.conflicts, func(c shard.Conflict) bool {
+		return c.Kind == shard.ConflictReferred && p.spared[c.Unit] && other[c.Unit]
+	})
 }
 
 // A lister takes over what was decided about the rows of one entry.
