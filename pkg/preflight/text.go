@@ -140,19 +140,19 @@ func (r *Result) sum(b *strings.Builder) {
 	} else {
 		users = number(r.LookedAt.Users) + " of " + number(r.LookedAt.AllUsers) + " users"
 	}
-	line := fmt.Sprintf("%s: looked at %s, %s %s; ", r.Migration, users, number(r.LookedAt.Rows), plural(r.LookedAt.Rows, "row", "rows"))
+	fmt.Fprintf(b, "%s: looked at %s, %s %s", r.Migration, users, number(r.LookedAt.Rows), plural(r.LookedAt.Rows, "row", "rows"))
+	if !r.LookedAt.Full {
+		b.WriteString(" (--full looks at all)")
+	}
+	b.WriteByte('\n')
 	switch n := r.Problems(); {
 	case n > 0:
-		line += fmt.Sprintf("%d %s unhandled; nothing was changed", n, plural(int64(n), "problem is", "problems are"))
+		fmt.Fprintf(b, "%d %s unhandled; nothing was changed\n", n, plural(int64(n), "problem is", "problems are"))
 	case r.LookedAt.Full:
-		line += "the mapping fits both databases, and nothing is unhandled"
+		b.WriteString("the mapping fits both databases, and nothing is unhandled\n")
 	default:
-		line += "the mapping fits both databases, and nothing was found in the sample"
+		b.WriteString("the mapping fits both databases, and nothing was found in the sample\n")
 	}
-	if !r.LookedAt.Full {
-		line += " (--full looks at all)"
-	}
-	wrapped(b, "", "  ", line)
 }
 
 // wrapped writes a text in lines of at most width columns, the first after one prefix, the others after another.

@@ -46,8 +46,8 @@ INFORMATION
 NOT CHECKED
   - duplicates under mails of app.users: --full looks for them
 
-shop: looked at 10,000 of 7,500,000 users, 61,203 rows; 2 problems are unhandled; nothing was
-  changed (--full looks at all)
+shop: looked at 10,000 of 7,500,000 users, 61,203 rows (--full looks at all)
+2 problems are unhandled; nothing was changed
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
@@ -56,10 +56,10 @@ shop: looked at 10,000 of 7,500,000 users, 61,203 rows; 2 problems are unhandled
 
 func TestTheLastLineSaysWhatAnEmptyListMeans(t *testing.T) {
 	for want, r := range map[string]Result{
-		"m: looked at all 2 users, 5 rows; the mapping fits both databases, and nothing is unhandled":                                  {Compiles: true, LookedAt: Scope{Full: true, Users: 2, AllUsers: 2, Rows: 5}},
-		"m: looked at 1 of 9 users, 1 row; the mapping fits both databases, and nothing was found in the sample (--full looks at all)": {Compiles: true, LookedAt: Scope{Users: 1, AllUsers: 9, Rows: 1}},
-		"m: looked at all 1 user, 1 row; 1 problem is unhandled; nothing was changed":                                                  {Compiles: true, LookedAt: Scope{Full: true, Users: 1, AllUsers: 1, Rows: 1}, Findings: []Finding{{Severity: Problem}}},
-		"m: the mapping does not fit the databases, so that the data was not looked at; nothing was changed":                           {Findings: []Finding{{Severity: Problem}}},
+		"m: looked at all 2 users, 5 rows the mapping fits both databases, and nothing is unhandled":                                  {Compiles: true, LookedAt: Scope{Full: true, Users: 2, AllUsers: 2, Rows: 5}},
+		"m: looked at 1 of 9 users, 1 row (--full looks at all) the mapping fits both databases, and nothing was found in the sample": {Compiles: true, LookedAt: Scope{Users: 1, AllUsers: 9, Rows: 1}},
+		"m: looked at all 1 user, 1 row 1 problem is unhandled; nothing was changed":                                                  {Compiles: true, LookedAt: Scope{Full: true, Users: 1, AllUsers: 1, Rows: 1}, Findings: []Finding{{Severity: Problem}}},
+		"m: the mapping does not fit the databases, so that the data was not looked at; nothing was changed":                          {Findings: []Finding{{Severity: Problem}}},
 	} {
 		r.Migration = "m"
 		var b strings.Builder
