@@ -12,6 +12,7 @@ import (
 	"rehome/pkg/mapping"
 	"rehome/pkg/plan"
 	"rehome/pkg/shard"
+	"rehome/pkg/value"
 	"rehome/pkg/worker"
 )
 
@@ -105,18 +106,25 @@ func Explain(ctx context.Context, l *ledger.Ledger, from *legacy.DB, name, user 
 	if err != nil {
 		return nil, err
 	}
-	e := &explainer{ledger: l, from: from, m: m, record: record, key: keyspace.Key{user}}
+	e := &explainer{ledger: l, from: from, m: m, record: record, key: keyspace.Key{user}, values: map[[3]string]string{}}
 	e.out = &Explanation{Migration: name, Legacy: "not_asked", Shards: []ExplainedShard{}, Tables: []ExplainedTable{}, Rules: []ExplainedRule{},
 		SetAside: []ExplainedRow{}, Waiting: []ExplainedRow{}, Now: []ExplainedRow{}, Conflicts: []ExplainedConflict{},
 		Originals: []ExplainedOriginal{}, Next: []string{}}
 	if from != nil {
-		if err := e.read(ctx); err != nil {
-			return nil, fmt.Errorf("read the rows of a user of migration %s once more: %w", name, err)
+		end, err := e.open(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look for a user of migration %s in the legacy database: %w", name, err)
 		}
+		defer end()
 	}
 	story, err := l.UserStory(ctx, name, e.key)
 	if err != nil {
 		return nil, err
+	}
+	if e.out.Legacy == "present" {
+		if err := e.read(ctx, story); err != nil {
+			return nil, fmt.Errorf("read the rows of a user of migration %s once more: %w", name, err)
+		}
 	}
 	e.tell(story)
 	e.advise()
@@ -130,46 +138,55 @@ type explainer struct {
 	m      *ledger.Migration
 	record *plan.Record
 	key    keyspace.Key // as the user's own row spells it, once that was read
-	values map[string]string
-	out    *Explanation
+
+	mapping  *mapping.Compiled
+	snapshot *legacy.Snapshot
+	values   map[[3]string]string // what the column of a cause holds, by table, row and cause
+	waits    map[[3]string]bool   // rows that wait, likewise
+	out      *Explanation
 }
 
-// read reads the user's rows in one snapshot and runs the mapping on them.
-func (e *explainer) read(ctx context.Context) error {
+// open opens a snapshot and looks for the user. The caller calls end.
+func (e *explainer) open(ctx context.Context) (end func(), err error) {
 	canonical, err := e.ledger.Mapping(ctx, e.m.Mapping)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c, err := worker.Compile(ctx, e.from, canonical, e.m)
-	if err != nil {
-		return err
+	if e.mapping, err = worker.Compile(ctx, e.from, canonical, e.m); err != nil {
+		return nil, err
 	}
+	c := e.mapping
 	if parts := strings.Split(e.key[0], "/"); len(c.Keys.Kinds) > 1 && len(parts) == len(c.Keys.Kinds) {
 		e.key = parts
 	}
-	snapshot, err := e.from.Snapshot(ctx, legacy.Reading{Users: c.Keys, MaxRowBytes: c.File.MaxRowBytes})
-	if err != nil {
-		return err
+	if e.snapshot, err = e.from.Snapshot(ctx, legacy.Reading{Users: c.Keys, MaxRowBytes: c.File.MaxRowBytes}); err != nil {
+		return nil, err
 	}
-	defer func() { _ = snapshot.Close() }() // nothing was written
+	end = func() { _ = e.snapshot.Close() } // nothing was written
+	units, err := e.snapshot.Units(ctx, shard.Slice{Kind: shard.OfUsers, Only: []keyspace.Key{e.key}})
+	if err != nil {
+		end()
+		return nil, err
+	}
+	if e.out.Legacy = "absent"; len(units) > 0 {
+		e.out.Legacy, e.key = "present", units[0]
+	}
+	return end, nil
+}
+
+// read reads the user's rows and runs the mapping on them.
+func (e *explainer) read(ctx context.Context, s *ledger.Story) error {
+	e.waits = map[[3]string]bool{}
+	for _, w := range s.Waits {
+		e.waits[[3]string{e.table(w.Entry), legacyKey(w.LegacyKey), w.Cause}] = true
+	}
 	slice := shard.Slice{Kind: shard.OfUsers, Only: []keyspace.Key{e.key}}
-	units, err := snapshot.Units(ctx, slice)
-	if err != nil {
-		return err
-	}
-	e.out.Legacy = "absent"
-	if len(units) == 0 {
-		return nil
-	}
-	e.out.Legacy, e.key = "present", units[0]
-	slice.Only = units[:1]
-	e.values = map[string]string{}
-	for _, p := range c.Plans {
+	for _, p := range e.mapping.Plans {
 		if !p.OfUsers() || len(p.Columns) == 0 {
 			continue
 		}
 		encoder := p.NewEncoder()
-		err := snapshot.Rows(ctx, p, slice, func(row shard.Row) error {
+		err := e.snapshot.Rows(ctx, p, slice, func(row shard.Row) error {
 			e.row(p, encoder, row)
 			return nil
 		})
@@ -187,8 +204,13 @@ const manyRules = 1000
 
 // row tells what the mapping makes of one row.
 func (e *explainer) row(p *mapping.RowPlan, encoder *mapping.Encoder, row shard.Row) {
-	name := strings.Join(row.Key, "/")
-	cause := row.Attributes.Cause
+	name, cause := strings.Join(row.Key, "/"), row.Attributes.Cause
+	for i := range p.Columns {
+		waits := [3]string{p.Into, name, "waits:" + p.Into + "." + p.Columns[i].Name}
+		if e.waits[waits] {
+			e.values[waits] = valueOf(p, i, row.Cells)
+		}
+	}
 	if cause == "" {
 		_, encoded := encoder.Encode(nil, row.Unit, row.Cells)
 		cause = encoded.Cause
@@ -202,13 +224,21 @@ func (e *explainer) row(p *mapping.RowPlan, encoder *mapping.Encoder, row shard.
 	}
 	refused := ExplainedRow{Table: p.Into, Row: name, Cause: cause}
 	for i := range p.Columns {
-		if strings.HasSuffix(cause, ":"+p.Into+"."+p.Columns[i].Name) && len(p.Columns[i].Origin.Cells) > 0 {
-			shown := shownCell(row.Cells[p.Columns[i].Origin.Cells[0]])
-			refused.Value = &shown
-			e.values[p.Into+"/"+name+"/"+cause] = shown
+		if subject(cause) == p.Into+"."+p.Columns[i].Name {
+			shown := valueOf(p, i, row.Cells)
+			refused.Value, e.values[[3]string{p.Into, name, cause}] = &shown, shown
 		}
 	}
 	e.out.Now = append(e.out.Now, refused)
+}
+
+// valueOf shows what the legacy database has for a column.
+func valueOf(p *mapping.RowPlan, column int, cells []value.Cell) string {
+	var parts []string
+	for _, at := range p.Columns[column].Origin.Cells {
+		parts = append(parts, shownCell(cells[at]))
+	}
+	return strings.Join(parts, " ")
 }
 
 func (e *explainer) rules(p *mapping.RowPlan, encoder *mapping.Encoder, row shard.Row, name string) {
@@ -217,11 +247,9 @@ func (e *explainer) rules(p *mapping.RowPlan, encoder *mapping.Encoder, row shar
 			if hits&(1<<bit) == 0 || len(e.out.Rules) >= manyRules {
 				continue
 			}
-			fired := ExplainedRule{Table: p.Into, Column: p.Columns[i].Name, Rule: rule, Row: name}
-			if cells := p.Columns[i].Origin.Cells; len(cells) > 0 {
-				fired.Value = shownCell(row.Cells[cells[0]])
-			}
-			e.out.Rules = append(e.out.Rules, fired)
+			e.out.Rules = append(e.out.Rules, ExplainedRule{
+				Table: p.Into, Column: p.Columns[i].Name, Rule: rule, Row: name, Value: valueOf(p, i, row.Cells),
+			})
 		}
 	}
 }

@@ -33,20 +33,29 @@ func (e *explainer) tell(s *ledger.Story) {
 		for _, other := range r.Others {
 			row.Others = append(row.Others, strings.Join(other, "/"))
 		}
-		if value, known := e.values[row.Table+"/"+row.Row+"/"+row.Cause]; known {
-			row.Value = &value
-		}
+		e.value(&row)
 		o.SetAside = append(o.SetAside, row)
 	}
 	for _, w := range s.Waits {
-		o.Waiting = append(o.Waiting, ExplainedRow{Table: e.table(w.Entry), Row: legacyKey(w.LegacyKey), Cause: w.Cause,
-			Needs: w.Needs + " " + spellKey(w.NeedsKey, e.record, e.feeder(w.Needs))})
+		row := ExplainedRow{Table: e.table(w.Entry), Row: legacyKey(w.LegacyKey), Cause: w.Cause,
+			Needs: w.Needs + " " + spellKey(w.NeedsKey, e.record, e.feeder(w.Needs))}
+		if e.value(&row); row.Value != nil {
+			row.Needs += ", in the legacy database " + *row.Value
+		}
+		o.Waiting = append(o.Waiting, row)
 	}
 	for _, c := range s.Conflicts {
 		o.Conflicts = append(o.Conflicts, ExplainedConflict{Table: e.table(c.Entry), Row: spellKey(c.TargetKey, e.record, c.Entry), Kind: c.Kind, Settled: c.Settled})
 	}
 	for _, lost := range s.Originals {
 		o.Originals = append(o.Originals, ExplainedOriginal{Table: e.table(lost.Entry), Column: lost.Column, Rule: lost.Rule, Rows: lost.Rows})
+	}
+}
+
+// value adds what the row's column of the cause holds, if it was read.
+func (e *explainer) value(row *ExplainedRow) {
+	if value, known := e.values[[3]string{row.Table, row.Row, row.Cause}]; known {
+		row.Value = &value
 	}
 }
 
@@ -120,7 +129,8 @@ func (e *explainer) advise() {
 	case "vanished":
 		say("The legacy database had no such user any more when the user was to be done again: nothing is to be done.")
 	}
-	if o.State == "quarantined" {
+	collides := func(r ExplainedRow) bool { return r.Cause == o.Cause && len(r.Others) > 0 } // which says more
+	if o.State == "quarantined" && !slices.ContainsFunc(o.SetAside, collides) {
 		say("%s", remedyOf(o.Cause))
 	}
 	for _, row := range o.SetAside {

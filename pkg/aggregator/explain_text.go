@@ -58,7 +58,7 @@ func table(b *strings.Builder, head []string, rows [][]string) {
 func (e *Explanation) shards(b *strings.Builder) {
 	var rows [][]string
 	for _, s := range e.Shards {
-		done, mapping := "-", s.Mapping
+		done, mapping := "-", strings.TrimPrefix(s.Mapping, "sha256:")
 		if s.Done != nil {
 			done = s.Done.UTC().Format(time.RFC3339)
 		}

@@ -236,6 +236,9 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 			receipt, err = nil, shard.Failf(shard.Defect, "move shard %s: panic of type %T", claim.Shard.ID, panicked) // its text may hold a value
 		}
 	}()
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		claim.TraceID = span.TraceID().String()
+	}
 	book, err := s.Ledger.Begin(ctx, s.conn, claim)
 	if err != nil {
 		return nil, err
