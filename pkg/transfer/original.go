@@ -11,13 +11,7 @@ import (
 // originals returns what rules that lose something have made something else of in the newest row of the encoder: of columns that keep it,
 // Column, Rule and Bytes alone.
 func originals(plan *mapping.RowPlan, encoder *mapping.Encoder, cells []value.Cell) (out []shard.Original) {
-	keeper, ok := any(encoder).(interface {
-		Originals(cells []value.Cell, yield func(column int, rule string, original []byte))
-	})
-	if !ok {
-		return nil
-	}
-	keeper.Originals(cells, func(column int, rule string, original []byte) {
+	encoder.Originals(cells, func(column int, rule string, original []byte) {
 		out = append(out, shard.Original{Column: plan.Columns[column].Name, Rule: rule, Bytes: bytes.Clone(original)})
 	})
 	return out
