@@ -1,9 +1,6 @@
 package value
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // phpStep turns what PHP's serialize wrote into JSON: an array whose keys are 0, 1, 2 … in this order is an array, any other an
 // object; an object has its class under "__class" first, an enum its case under "__case" too. Its policy is bad_text.
@@ -37,7 +34,6 @@ type phpParser struct {
 	refers  bool  // there may be references in the text, so that slots are wanted
 	copying bool  // what a reference means is read again
 	slots   []int // where each value begins, in the order in which references number them
-	open    []int // where the values begin that the parser is inside of
 }
 
 func newPHPParser(in []byte, bad *guard) *phpParser {
@@ -70,12 +66,10 @@ func (p *phpParser) value(depth int) bool {
 	case 's', 'S':
 		text, ok := p.text()
 		return ok && p.take(";") && p.quote(text)
-	case 'a', 'O':
-		start := p.at
-		p.open = append(p.open, start)
-		ok := kind == 'a' && p.array(depth) || kind == 'O' && p.object(depth)
-		p.open = p.open[:len(p.open)-1]
-		return ok
+	case 'a':
+		return p.array(depth)
+	case 'O':
+		return p.object(depth)
 	case 'E':
 		return p.enum()
 	case 'r', 'R':
@@ -217,8 +211,8 @@ func appendQuoted(dst, text []byte) []byte {
 	return append(dst, '"')
 }
 
-// reference writes again what it means: the value of that number, unless that one is not complete yet, for JSON has no circles. An
-// object that is met again, r, has a number of its own.
+// reference writes again what it means, the value of that number. One that means a value around it has no end, which the limit on depth
+// finds. An object that is met again, r, has a number of its own.
 func (p *phpParser) reference(depth int) bool {
 	again := p.in[p.at] == 'r'
 	p.at++
@@ -230,9 +224,6 @@ func (p *phpParser) reference(depth int) bool {
 		return false
 	}
 	start := p.slots[n-1]
-	if slices.Contains(p.open, start) {
-		return false
-	}
 	if again && !p.copying {
 		p.slots = append(p.slots, start)
 	}
