@@ -135,7 +135,12 @@ var otherPassages = []passage{
 	{"GEOMETRY", "text", "ST_AsText(v)", []arrival{{"ST_GeomFromText('LINESTRING(0 0,1 1)')", "LINESTRING(0 0,1 1)"}}},
 	{"GEOMETRY", "bytea", "ST_AsBinary(v)", []arrival{{"ST_GeomFromText('POINT(1 0)')", `\x0101000000000000000000f03f0000000000000000`}}},
 	{"INT INVISIBLE", "integer", "", []arrival{{"5", "5"}}},
+}
+
+var generatedPassages = []passage{
+	{"INT", "integer, w integer GENERATED ALWAYS AS (v * 2) STORED", "", []arrival{{"5", "5"}}},
 	{"INT, w INT AS (v * 2) STORED", "integer", "{sql: \"IF(v IS NULL, w, w)\", if_null: 0}", []arrival{{"5", "10"}, {"NULL", "0 <- if_null"}}},
+	{"INT, w INT AS (v * 3) VIRTUAL", "integer", "{sql: \"v * 0 + w\"}", []arrival{{"5", "15"}}},
 }
 
 func TestEveryTypeThereAndBack(t *testing.T) {
@@ -144,6 +149,7 @@ func TestEveryTypeThereAndBack(t *testing.T) {
 	} {
 		t.Run("pitfall 29: "+group, func(t *testing.T) { travels(t, passages) })
 	}
+	t.Run("pitfall 11: generated columns are read like others, and left to the target", func(t *testing.T) { travels(t, generatedPassages) })
 }
 
 // travels migrates a table for each passage, and compares what arrived, the causes and the rules with what is expected.

@@ -63,7 +63,7 @@ func TestCatalog(t *testing.T) {
 			}
 		}
 	})
-	t.Run("generated columns, charsets and collations are told", func(t *testing.T) {
+	t.Run("pitfall 11: generated columns are told, and charsets and collations", func(t *testing.T) {
 		every := c.Table("every")
 		if !every.Column("twice").Generated || !every.Column("kept").Generated || every.Column("id").Generated {
 			t.Error("generated columns are wrong")

@@ -64,6 +64,7 @@ func TestCells(t *testing.T) {
 		"BIT(10)":                           {{"b'1000000001'", "\x02\x01"}, {"0", "\x00\x00"}},
 		"VARCHAR(10) CHARACTER SET latin1":  {{"_latin1 0xE9", "é"}, {"_latin1 0x80", "€"}, {"''", ""}, {"NULL", "<nil>"}},
 		"VARCHAR(10) CHARACTER SET utf8mb4": {{"_utf8mb4 0xF09F9880", "😀"}, {"0x6100", "a\x00"}},
+		"VARCHAR(10) CHARACTER SET utf8mb3": {{"_utf8mb4 0xE697A5", "日"}, {"'é'", "é"}},
 		"CHAR(5)":                           {{"'ab  '", "ab"}},
 		"BINARY(4)":                         {{"0x00FF", "\x00\xff\x00\x00"}},
 		"BLOB":                              {{"0x00FF", "\x00\xff"}, {"''", ""}},
@@ -71,7 +72,7 @@ func TestCells(t *testing.T) {
 		"SET('x','y')":                      {{"'y,x'", "x,y"}, {"''", ""}},
 		"GEOMETRY":                          {{"POINT(1,2)", "\x00\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x00\x00\x00\x00\x00@"}},
 	}) {
-		t.Run(declared+" arrives as it is stored", func(t *testing.T) {
+		t.Run(pitfallOf[declared]+declared+" arrives as it is stored", func(t *testing.T) {
 			f.exec(t, "DROP TABLE IF EXISTS t", "CREATE TABLE t (id INT PRIMARY KEY, v "+declared+")")
 			want := map[string][]string{}
 			for i, v := range values {
@@ -87,6 +88,15 @@ func TestCells(t *testing.T) {
 	}
 }
 
+// pitfallOf are the types that other tools read as what they are not.
+var pitfallOf = map[string]string{
+	"FLOAT":                             "pitfall 33: ",
+	"DATE":                              "pitfall 3: ",
+	"DATETIME":                          "pitfall 3: ",
+	"VARCHAR(10) CHARACTER SET utf8mb4": "pitfall 28: ",
+	"VARCHAR(10) CHARACTER SET utf8mb3": "pitfall 28: ",
+}
+
 func TestRowFaults(t *testing.T) {
 	f := newFixture(t, `CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(200))`,
 		`INSERT INTO t VALUES (1, '17'), (2, 'secret'), (3, REPEAT('w', 150)), (4, '0000-00-00')`)
@@ -95,15 +105,15 @@ func TestRowFaults(t *testing.T) {
 		expr, only, cause, says string
 		kind                    shard.Failure
 	}{
-		"a text cast to a number":            {"CAST(v AS SIGNED)", "2", "warning:app.t", "(1292)", shard.Data},
-		"a division by zero":                 {"1 / (id - 2)", "2", "warning:app.t", "(1365)", shard.Data},
-		"a number out of range":              {"CAST(id AS UNSIGNED) - 5", "2", "", "1690 (22003)", shard.Data},
-		"a subquery of several rows":         {"(SELECT v FROM t AS x)", "2", "", "1242 (21000)", shard.Data},
-		"a row that is too wide":             {"v", "3", "row_too_wide:app.t", "max_row_bytes is 100", shard.Data},
-		"a column that is not there":         {"gone", "1", "", "Unknown column 'gone'", shard.Schema},
-		"a comparison with a zero date":      {"v = '0000-00-00'", "4", "", "", -1},
-		"a note, that digits were cast away": {"CAST('10:11:12.1234567' AS TIME(2))", "1", "", "", -1},
-		"a number in a text":                 {"CAST(v AS SIGNED)", "1", "", "", -1},
+		"pitfall 32: a text cast to a number": {"CAST(v AS SIGNED)", "2", "warning:app.t", "(1292)", shard.Data},
+		"pitfall 32: a division by zero":      {"1 / (id - 2)", "2", "warning:app.t", "(1365)", shard.Data},
+		"a number out of range":               {"CAST(id AS UNSIGNED) - 5", "2", "", "1690 (22003)", shard.Data},
+		"a subquery of several rows":          {"(SELECT v FROM t AS x)", "2", "", "1242 (21000)", shard.Data},
+		"pitfall 27: a row that is too wide":  {"v", "3", "row_too_wide:app.t", "max_row_bytes is 100", shard.Data},
+		"a column that is not there":          {"gone", "1", "", "Unknown column 'gone'", shard.Schema},
+		"a comparison with a zero date":       {"v = '0000-00-00'", "4", "", "", -1},
+		"a note, that digits were cast away":  {"CAST('10:11:12.1234567' AS TIME(2))", "1", "", "", -1},
+		"a number in a text":                  {"CAST(v AS SIGNED)", "1", "", "", -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, p := one(c.expr)
@@ -129,6 +139,25 @@ func TestRowFaults(t *testing.T) {
 			}
 		})
 	}
+	t.Run("pitfall 27: what is wider than max_allowed_packet is a fault, not a NULL", func(t *testing.T) {
+		f.exec(t, `SET GLOBAL max_allowed_packet = 1048576`)
+		t.Cleanup(func() { _, _ = f.admin.Exec(`SET GLOBAL max_allowed_packet = 1073741824`) })
+		db, err := Open(t.Context(), f.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		s, err := db.Snapshot(t.Context(), Reading{Users: users})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		_, p := one("REPEAT(v, 20000)")
+		_, err = cells(t.Context(), s, p, shard.Slice{Kind: shard.OfUsers, Only: []keyspace.Key{{"3"}}})
+		if kind, cause := shard.KindOf(err); err == nil || kind != shard.Data || cause != "warning:app.t" || !strings.Contains(err.Error(), "(1301)") {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("an error of the reader comes back as it is, and the snapshot goes on", func(t *testing.T) {
 		_, p := one("v")
 		s, mine := f.snapshot(t, Reading{Users: users}), errors.New("mine")

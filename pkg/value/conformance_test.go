@@ -134,7 +134,7 @@ func wkb(srid uint32, x, y float64) string {
 func TestWhatIsAppendedIsWhatPostgreSQLSends(t *testing.T) {
 	s := connect(t)
 	for _, target := range samples {
-		t.Run(target.sqlType, func(t *testing.T) {
+		t.Run("pitfall 20: as the server itself writes "+target.sqlType, func(t *testing.T) {
 			to := s.table(target.sqlType)
 			var bodies [][]byte
 			var texts []string
