@@ -84,8 +84,11 @@ func (b *Book) named(o *shard.Outcome) []unit {
 	return out
 }
 
-// writeRead writes who was read for the first time.
+// writeRead writes who was read for the first time. Users who were kept out are in no roster: they did not arrive.
 func (b *Book) writeRead(ctx context.Context, o *shard.Outcome, units []unit) error {
+	if !b.family().ofUsers() {
+		return b.writeRoster(ctx, units, o.Sums, nil)
+	}
 	if err := b.writeRoster(ctx, units, o.Sums, o.Quarantined); err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func (b *Book) writeRead(ctx context.Context, o *shard.Outcome, units []unit) er
 	for i, unit := range out {
 		keys[i], sums[i] = units[unit].key, o.Sums[unit]
 	}
-	if err := amend(ctx, b.tx, b.claim.Shard.Migration, b.family(), keys, sums); err != nil || !b.family().ofUsers() {
+	if err := amend(ctx, b.tx, b.claim.Shard.Migration, userFamily, keys, sums); err != nil {
 		return err
 	}
 	columns := []string{"user_hash", "user_key", "state", "cause"}
@@ -141,8 +144,11 @@ func (b *Book) writeRoster(ctx context.Context, units []unit, sums map[int32][]s
 func (b *Book) writeRefusals(ctx context.Context, units []unit, refusals []shard.Refusal) error {
 	columns := append([]string{"entry", "legacy_key", "cause"}, unitColumns...)
 	return b.copy(ctx, "set_aside", columns, len(refusals), func(n int) []any {
-		r := refusals[n]
-		return append([]any{r.Entry, orNull(r.LegacyKey), r.Cause}, units[r.Unit].columns()...)
+		r, u := refusals[n], units[refusals[n].Unit]
+		if r.Entry < 0 && !u.ofUsers() {
+			r.Entry = u.entry // which row it was nobody could tell, but all of the unit's are of one entry
+		}
+		return append([]any{r.Entry, orNull(r.LegacyKey), r.Cause}, u.columns()...)
 	})
 }
 

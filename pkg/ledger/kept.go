@@ -13,7 +13,7 @@ import (
 
 // A Home is where a unit was first read.
 type Home struct {
-	Ordinal, Generation int // of the shard
+	Ordinal, Generation int // of the shard; -1 and 0 for a row without a user that a redo was the first to read
 	Wave                int
 	Cells               [2]int // of users: as in shard.Shard
 }
@@ -122,10 +122,8 @@ func (l *Ledger) units(ctx context.Context, name string, yield func(Roll) bool) 
 			UNION ALL
 			SELECT 'users', -1, x.user_key, x.user_hash, x.ordinal, x.generation FROM rehome.user_state x WHERE x.migration = $1 AND x.counted
 			UNION ALL
-			SELECT a.of_kind, a.entry, a.unit_key, a.unit_hash, q.ordinal, q.generation
+			SELECT a.of_kind, a.entry, a.unit_key, a.unit_hash, -1, 0
 			  FROM rehome.account a
-			  JOIN LATERAL (SELECT min(ordinal) AS ordinal, min(generation) AS generation FROM rehome.set_aside
-			                 WHERE migration = $1 AND unit_key = a.unit_key AND of_kind = a.of_kind AND entry = a.entry) AS q ON q.ordinal IS NOT NULL
 			 WHERE a.migration = $1 AND a.of_kind <> 'users'
 			   AND NOT EXISTS (SELECT FROM rehome.roster r CROSS JOIN LATERAL unnest(r.keys, r.hashes) AS u (key, hash)
 			                    WHERE r.migration = $1 AND NOT r.redo AND r.of_kind = a.of_kind AND r.entry = a.entry AND u.hash = a.unit_hash AND u.key = a.unit_key)
@@ -135,7 +133,7 @@ func (l *Ledger) units(ctx context.Context, name string, yield func(Roll) bool) 
 		  FROM units u
 		  LEFT JOIN rehome.user_state x ON x.migration = $1 AND x.user_hash = u.hash AND x.user_key = u.key AND u.of_kind = 'users'
 		  LEFT JOIN rehome.shard s ON s.migration = $1 AND s.ordinal = u.ordinal AND s.generation = u.generation
-		 ORDER BY u.of_kind = 'users' DESC, u.of_kind, u.entry, s.cell_first, u.ordinal, u.generation`, name)
+		 ORDER BY u.of_kind = 'users' DESC, u.of_kind, u.entry, s.cell_first, u.ordinal, u.generation, u.key`, name)
 	if err != nil {
 		return err
 	}
