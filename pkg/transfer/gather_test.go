@@ -78,6 +78,7 @@ type gatherer struct {
 	attributes map[int]shard.Attributes // of users who have a row
 	homeless   map[int][]string         // of users who have none: the keys of their attributes
 	unowned    []string                 // attributes of nobody
+	bosses     []int                    // users who have a row of app.bosses, one that cannot be migrated
 }
 
 func (g *gatherer) Units(ctx context.Context, s shard.Slice) (units []keyspace.Key, err error) {
@@ -118,7 +119,11 @@ func (g *gatherer) each(e *mapping.RowPlan, s shard.Slice, yield func(shard.Row)
 		key := strconv.Itoa(user)
 		lost, homeless := g.homeless[user]
 		switch {
-		case s.Kind == shard.Unowned || !g.in(s, user) || e.Into == "app.bosses":
+		case s.Kind == shard.Unowned || !g.in(s, user):
+		case e.Into == "app.bosses":
+			if slices.Contains(g.bosses, user) {
+				rows = append(rows, shard.Row{Unit: []byte(key), Key: keyspace.Key{key}, Cells: []value.Cell{nil}})
+			}
 		case e.GatheredBy != nil:
 			for _, meta := range lost {
 				rows = append(rows, shard.Row{Unit: []byte(key), Key: keyspace.Key{meta}})
@@ -169,6 +174,10 @@ func TestAttributesShareTheFateOfTheirRow(t *testing.T) {
 		},
 		"the row waits": {
 			change: func(g *gatherer) { g.boss = map[int]string{2: "77"} }, want: counts{20, 9, 5, 6},
+		},
+		"a row of another table is refused": {
+			change: func(g *gatherer) { g.bosses = []int{2} }, want: counts{20, 9, 5, 6}, quarantined: []string{"2"},
+			refusals: []shard.Refusal{{Unit: 1, Entry: 1, LegacyKey: keyspace.Key{"2"}.Marshal(), Cause: "not_null:app.bosses.id"}},
 		},
 		"there is no row": {
 			change: func(g *gatherer) { delete(g.attributes, 4); g.homeless = map[int][]string{4: {"41", "42"}} }, want: counts{17, 9, 2, 6}, quarantined: []string{"4"},
