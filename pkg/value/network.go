@@ -53,7 +53,7 @@ func appendInet(dst []byte, prefix netip.Prefix, network bool) []byte {
 	return append(append(dst, family, byte(prefix.Bits()), flag, byte(len(bytes))), bytes...)
 }
 
-// toMAC reads an address of so many bytes in the ways that PostgreSQL does. It does not make eight bytes of six.
+// toMAC reads an address of so many bytes in the ways that PostgreSQL does, but for rare ones. It does not make eight bytes of six.
 func (c *compiler) toMAC(size int) stage {
 	switch c.class {
 	case character:
@@ -81,7 +81,7 @@ func appendMAC(dst, in []byte, size int) ([]byte, bool) {
 		}
 	}
 	switch {
-	case separator == 0:
+	case every == 2*size: // none
 	case every == 2 && (separator == ':' || separator == '-'):
 	case every == 4 && (separator == '.' || separator == '-'):
 	case every == size && size == 6 && (separator == ':' || separator == '-'):

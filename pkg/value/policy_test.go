@@ -150,6 +150,7 @@ func TestEachRuleActsAsDeclaredAndIsCountedOnlyWhereItChangedAValue(t *testing.T
 		{"an empty address", varchar, target("inet"), value.Rules{}, "", "fault inet"},
 		{"a network with bits behind its length", varchar, target("cidr"), value.Rules{}, "10.0.0.1/8", "fault inet"},
 		{"a hardware address of other separators", varchar, target("macaddr"), value.Rules{}, "08:00-2b:01:02:03", "fault macaddr"},
+		{"a hardware address that begins with a NUL", varchar, target("macaddr"), value.Rules{}, "\x000", "fault macaddr"},
 		{"a hardware address of eight bytes", varchar, target("macaddr"), value.Rules{}, "08:00:2b:01:02:03:04:05", "fault macaddr"},
 		{"a hardware address of six for eight", varchar, target("macaddr8"), value.Rules{}, "08:00:2b:01:02:03", "fault macaddr"},
 		{"more bits than the column has", bits(4), limited("bit", 4), value.Rules{}, "\x10", "fault syntax"},
