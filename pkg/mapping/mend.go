@@ -105,9 +105,7 @@ func (m *mending) column(entry int, old, now *Column) {
 
 func (m *mending) rules(entry int, column string, old, now *Rules) {
 	bare := old.bare()
-	for i := range min(len(old.Steps), len(now.Steps)) {
-		m.step(entry, column, &old.Steps[i], &now.Steps[i])
-	}
+	m.steps(entry, column, old.Steps, now.Steps)
 	m.values(entry, column, old, now)
 	if old.IfNull == nil && now.IfNull != nil {
 		m.found("not_null", entry, column)
@@ -123,15 +121,6 @@ func (m *mending) rules(entry int, column string, old, now *Rules) {
 func (r *Rules) bare() bool {
 	return len(r.Steps) == 0 && r.Values == nil && r.IfNull == nil &&
 		!slices.ContainsFunc(r.Policies.named(), func(p named) bool { return !p.rejects() })
-}
-
-// step takes formats of a date that stand behind all old ones: one before them might fit what another has read.
-func (m *mending) step(entry int, column string, old, now *Step) {
-	n := len(old.Args)
-	if old.Name == "date" && now.Name == "date" && len(now.Args) > n && slices.Equal(old.Args, now.Args[:n]) {
-		m.found("date", entry, column)
-		old.Args = now.Args
-	}
 }
 
 // values takes what a total map says of values that it rejected.

@@ -26,6 +26,7 @@ tables:
       kind: {sql: kind, values: {1: one}}
       born: {sql: born, steps: [trim, {date: ["%Y-%m-%d"]}]}
       note: note
+      raw: {sql: raw, steps: [{charset: utf8}, {json: $.a}, {dated: {by: born, before: 2019-01-01, then: [trim], else: [{date: "%Y"}]}}], bad_text: cp1252}
       boss: {uuid: user, of: boss}
       chief: {uuid: user, of: chief, missing: leave}
     gather: {from: meta, user: user_id, name: k, value: v, columns: {nick: nickname}, keep: {into: extra, like: ["wp_%"]}, leave: {token: why}}
@@ -47,6 +48,14 @@ func TestMends(t *testing.T) {
 		{"a format before another", []string{`["%Y-%m-%d"]`, `["%d.%m.%Y", "%Y-%m-%d"]`}, "",
 			`tables[app.users].columns[born].sql.steps[date].args[0]: was "%Y-%m-%d", is "%d.%m.%Y"` + "\n" +
 				`tables[app.users].columns[born].sql.steps[date].args[1]: was not there, is "%Y-%m-%d"`},
+		{"a charset behind another", []string{"raw: {sql: raw, steps: [{charset: utf8}", "raw: {sql: raw, steps: [{charset: [utf8, cp1252]}"}, "charset 0.raw", ""},
+		{"a path that may lead nowhere", []string{"{json: $.a}", "{json: [$.a, to_null]}"}, "json_path 0.raw", ""},
+		{"another path", []string{"{json: $.a}", "{json: [$.b, to_null]}"}, "", `tables[app.users].columns[raw].sql.steps[json].args[0]: was "$.a", is "$.b"` + "\n" +
+			`tables[app.users].columns[raw].sql.steps[json].args[1]: was not there, is "to_null"`},
+		{"a format after a date", []string{`else: [{date: "%Y"}]`, `else: [{date: ["%Y", "%y"]}]`}, "date 0.raw", ""},
+		{"a format after another date", []string{`before: 2019-01-01, then: [trim], else: [{date: "%Y"}]`, `before: 2019-01-02, then: [trim], else: [{date: ["%Y", "%y"]}]`}, "",
+			`tables[app.users].columns[raw].sql.steps[dated].dated.before.text: was "2019-01-01", is "2019-01-02"` + "\n" +
+				`tables[app.users].columns[raw].sql.steps[dated].dated.else[date].args[1]: was not there, is "%y"`},
 		{"a value for NULL", []string{"note: note", "note: {sql: note, if_null: x}"}, "not_null 0.note", ""},
 		{"a policy of the column", []string{"note: note", "note: {sql: note, too_long: truncate}"}, "too_long 0.note", ""},
 		{"a policy of dates", []string{"note: note", "note: {sql: note, zero_date: to_null}"}, "zero_date 0.note (silent)", ""},
