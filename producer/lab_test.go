@@ -136,7 +136,12 @@ func (l *lab) reports(exit int) (r report.Report) {
 // dies kills a run at the point, and waits until the server has noticed.
 func (l *lab) dies(point string) {
 	l.Helper()
-	p := l.start(point, "run")
+	l.diesIn(point, "run")
+}
+
+func (l *lab) diesIn(point string, args ...string) {
+	l.Helper()
+	p := l.start(point, args...)
 	p.Paused(l.ctx)
 	p.Kill()
 	tick := time.NewTicker(lookEvery)

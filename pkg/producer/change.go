@@ -9,6 +9,7 @@ import (
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/mapping"
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/plan"
 	"rehome/pkg/report"
 )
@@ -133,6 +134,7 @@ func (r *Run) accept(ctx context.Context, c *mapping.Compiled, patch map[string]
 		return err
 	}
 	r.m, r.planned, r.mapping = stored.m, stored.planned, c
+	pausepoint.At("mapping_accepted")
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"rehome/pkg/keyspace"
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/plan"
 	"rehome/pkg/report"
 	"rehome/pkg/shard"
@@ -41,6 +42,7 @@ func (r *Run) redo(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("plan who is done again: %w", err)
 	}
 	r.planned.Redo = nil
+	pausepoint.At("redo_planned")
 	if shards > 0 {
 		r.Log.InfoContext(ctx, fmt.Sprintf("%s users and %s rows without a user are done again", report.Number(p.users), report.Number(p.rows)), "migration", r.m.Name)
 	}
