@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
@@ -31,6 +32,7 @@ type protocol struct {
 	token    int
 	failures int
 	released bool // the newest token was given back
+	redo     bool // of users 1 and 2, whom another shard has read
 }
 
 const modelLimit = 2
@@ -101,7 +103,14 @@ func (p *protocol) Begin(t *rapid.T) {
 func (p *protocol) Finish(t *rapid.T) {
 	w := p.pick(t, "finishes", busy)
 	o, block := outcome([]string{"1", "2"})
-	err := w.book.Block(p.ctx, block)
+	var err error
+	if p.redo {
+		o.Receipt.Users = shard.Users{}
+		err = w.book.Undo(p.ctx, o.Units)
+	}
+	if err == nil {
+		err = w.book.Block(p.ctx, block)
+	}
 	if err == nil {
 		err = w.book.Close(p.ctx, o)
 	}
@@ -204,12 +213,22 @@ func (p *protocol) Check(t *rapid.T) {
 		want = 1
 	}
 	got := query[[]int](p.bench, `
-		SELECT ARRAY[(SELECT count(*) FROM rehome.event WHERE what = 'applied'), (SELECT count(*) FROM rehome.manifest),
-		             (SELECT count(*) FROM rehome.roster), (SELECT count(*) FROM rehome.shard WHERE ordinal = 0 AND state = 'done')]`)
+		SELECT ARRAY[(SELECT count(*) FROM rehome.event WHERE what = 'applied' AND ordinal = $1), (SELECT count(*) FROM rehome.manifest WHERE ordinal = $1),
+		             (SELECT count(*) FROM rehome.roster WHERE ordinal = $1), (SELECT count(*) FROM rehome.shard WHERE ordinal = $1 AND state = 'done')]`,
+		p.id.Ordinal)
 	for i, n := range got {
 		if n != want {
 			t.Fatalf("count %d of %v is not %d while the shard is %s", i, got, want, p.state)
 		}
+	}
+	if !p.redo {
+		return
+	}
+	got = query[[]int](p.bench, `
+		SELECT ARRAY[(SELECT count(*) FROM rehome.undone), (SELECT count(*) FROM rehome.user_state WHERE state = 'redone'),
+		             (SELECT sum(rows_standing) FROM rehome.users)]`)
+	if diff := cmp.Diff([]int{2 * want, 2 * want, 2}, got); diff != "" {
+		t.Fatalf("undone, redone and standing while the shard is %s: %s", p.state, diff)
 	}
 }
 
@@ -232,36 +251,52 @@ func (p *protocol) beatOf(w *party) {
 }
 
 func TestProtocol(t *testing.T) {
-	b := newBench(t)
-	m := b.plan("m")
-	rapid.Check(t, func(rt *rapid.T) {
-		b.forget()
-		p := &protocol{bench: b, ctx: t.Context(), id: id(m, 0), state: shard.Planned}
-		for range 3 {
-			w := &party{holder: uuid.New()}
-			p.reconnect(rt, w)
-			p.beatOf(w)
-			p.parties = append(p.parties, w)
-		}
-		defer func() {
-			for _, w := range p.parties {
-				_ = w.conn.Close(p.ctx)
+	for name, redo := range map[string]bool{"of a shard that is read for the first time": false, "of a redo": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			m := b.plan("m")
+			of := id(m, 0)
+			if redo {
+				b.beat()
+				b.move(b.connect(), of, []string{"1", "2"})
+				added, err := b.AddRedo(t.Context(), "m", []RedoShard{ofUsers("1", "2")})
+				b.must(err)
+				of = added[0].ID
 			}
-		}()
-		rt.Repeat(map[string]func(*rapid.T){
-			"claim": p.Claim, "begin": p.Begin, "finish": p.Finish, "give up": p.GiveUp, "fail": p.Fail,
-			"die": p.Die, "freeze": p.Freeze, "republish": p.Republish, "": p.Check,
+			fewer(t, "40")
+			rapid.Check(t, func(rt *rapid.T) { b.protocol(rt, of, redo) })
 		})
+	}
+}
+
+func (b *bench) protocol(rt *rapid.T, of shard.ID, redo bool) {
+	b.forget(of.Ordinal)
+	p := &protocol{bench: b, ctx: b.t.Context(), id: of, state: shard.Planned, redo: redo}
+	for range 3 {
+		w := &party{holder: uuid.New()}
+		p.reconnect(rt, w)
+		p.beatOf(w)
+		p.parties = append(p.parties, w)
+	}
+	defer func() {
+		for _, w := range p.parties {
+			_ = w.conn.Close(p.ctx)
+		}
+	}()
+	rt.Repeat(map[string]func(*rapid.T){
+		"claim": p.Claim, "begin": p.Begin, "finish": p.Finish, "give up": p.GiveUp, "fail": p.Fail,
+		"die": p.Die, "freeze": p.Freeze, "republish": p.Republish, "": p.Check,
 	})
 }
 
-// forget makes shard 0 what it was when it was planned.
-func (b *bench) forget() {
+// forget makes a shard what it was when it was planned.
+func (b *bench) forget(ordinal int) {
 	b.t.Helper()
 	b.exec(`
 		UPDATE rehome.shard SET generation = 0, state = 'planned', attempt = 0, failures = 0, receipt = NULL, xid = NULL, holder = NULL
-		 WHERE ordinal = 0`)
+		 WHERE ordinal = $1`, ordinal)
 	for _, table := range []string{"event", "manifest", "roster"} {
-		b.exec(`TRUNCATE ` + pgx.Identifier{"rehome", table}.Sanitize())
+		b.exec(`DELETE FROM `+pgx.Identifier{"rehome", table}.Sanitize()+` WHERE ordinal = $1`, ordinal)
 	}
+	b.exec(`TRUNCATE rehome.undone, rehome.user_state, rehome.account`)
 }
