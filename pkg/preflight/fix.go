@@ -104,6 +104,8 @@ var messages = map[string]string{
 	"base64":         "a text that is not base64",
 	"unix":           "a number that is no Unix time",
 	"charset":        "bytes that are no text in the charset of the step",
+	"name":           "a text that the step name cannot take for a name",
+	"dated":          "a value of no time, as the date that its step dated goes by is not there",
 	"dst_gap":        "a local time that the clocks of legacy.time_zone have skipped",
 	"uuid":           "a text that is no UUID",
 	"json":           "a text that is no JSON",

@@ -14,6 +14,9 @@ func (f fixing) fix() string {
 	if fix := f.policy(); fix != "" {
 		return "write " + fix
 	}
+	if fix := f.step(); fix != "" {
+		return fix
+	}
 	switch f.kind {
 	case "values":
 		return f.listed()
