@@ -54,7 +54,7 @@ func (s *scan) collide(ctx context.Context, u *unique, out *units) error {
 			move()
 		}
 		if len(examples) < maxSamples {
-			examples[group[0].hash] = append([]record(nil), group[:min(2, len(group))]...)
+			examples[group[0].hash] = append([]record(nil), group[:min(maxSamples, len(group))]...)
 		}
 		return nil
 	})

@@ -184,5 +184,5 @@ func (f fixing) distinct() string {
 	if !f.nullable() {
 		other = "CONCAT(" + expr + ", '-', " + table + "." + key + ")"
 	}
-	return `write sql: "IF(EXISTS(SELECT 1 FROM ` + f.plan.Source + " AS o WHERE " + seen + " = " + own + " AND o." + key + " < " + table + "." + key + "), " + other + ", " + expr + `)" to let the lowest key have it, or mend the data`
+	return `write sql: "IF(EXISTS(SELECT 1 FROM ` + f.plan.Source + " AS o WHERE " + seen + " = " + own + " AND o." + key + " < " + table + "." + key + "), " + other + ", " + expr + `)" to let the lowest key have it (and see that ` + column + ` has an index), or mend the data`
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // maxIsolated bounds how often a part is halved to find the rows for which the legacy server raises an error or a warning.
-const maxIsolated = 500
+const maxIsolated = 2000
 
 // A part is what was found in a run of units. One that cannot be read to its end is thrown away, and read again in halves.
 type part struct {

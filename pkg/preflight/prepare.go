@@ -35,6 +35,7 @@ func (s *scan) prepare(ctx context.Context) error {
 		s.juries[p.Ordinal] = jury
 		s.agree(p, jury.Laws())
 		s.natural(p)
+		s.fired(p)
 	}
 	return nil
 }
@@ -58,6 +59,13 @@ func (s *scan) wayOf(p *mapping.RowPlan, u mapping.Unique) (w *way, ask bool) {
 		return &way{unique: s.uniqueOf(p, u), columns: at}, false
 	}
 	return &way{unique: s.uniqueOf(p, u)}, true
+}
+
+// fired names the triggers that would see the rows.
+func (s *scan) fired(p *mapping.RowPlan) {
+	for _, t := range p.Target.Triggers {
+		s.uncheck("trigger %s of %s: what it refuses or changes", t.Name, p.Into)
+	}
 }
 
 // natural names the foreign keys to fed tables that are no references by an entity: whether the row will be there is not looked at.

@@ -59,10 +59,13 @@ func (p *Producer) look(ctx context.Context, c *mapping.Compiled, how Inspection
 	}
 	defer func() { _ = snapshot.Close() }() // nothing was written: what was read counts
 	err = p.conn(ctx, func(conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, `BEGIN READ ONLY`); err != nil {
-			return fmt.Errorf("begin to ask the target about rows: %w", err)
+		// No transaction: it would be open for as long as the legacy database is read.
+		if _, err := conn.Exec(ctx, `SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY`); err != nil {
+			return fmt.Errorf("make the session that asks the target about rows read-only: %w", err)
 		}
-		defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), `ROLLBACK`) }() // nothing was written
+		defer func() {
+			_, _ = conn.Exec(context.WithoutCancel(ctx), `SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE`) // the pool's next user would say so
+		}()
 		check := &preflight.Check{
 			Mapping: c, Source: snapshot, Target: courthouse{conn, fed(c)}, Create: scratch, Users: how.Users, Progress: how.Progress,
 		}

@@ -33,7 +33,7 @@ type Jury struct {
 
 // A law is a constraint or a unique index, as the catalog has it.
 type law struct {
-	Name, Kind string   // Kind is c check, u unique, f foreign key, x exclusion
+	Name, Kind string   // Kind is c check, u unique, f foreign key, x exclusion, d domain
 	Columns    []string // of the table, that it looks at
 	Condition  string   // SQL over the row: not true of rows that are refused, or, of a unique index, true of those that it holds
 	Keys       []string // SQL of the parts of a unique index
@@ -71,6 +71,9 @@ func NewJury(ctx context.Context, conn *pgx.Conn, e *mapping.RowPlan, uniques, f
 			continue
 		}
 		if why := j.unable(e, l); why != "" {
+			if l.Kind == "d" {
+				continue // nothing is fed, and a default is not judged
+			}
 			j.Unjudged = append(j.Unjudged, fmt.Sprintf("constraint %s (%s)", l.Name, why))
 			continue
 		}

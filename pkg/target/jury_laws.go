@@ -1,6 +1,9 @@
 package target
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // readLaws returns what may refuse rows of the table: CHECK and exclusion constraints and foreign keys to tables that are not fed, in the
 // order in which the server heeds them, and then the unique constraints and indexes.
@@ -27,6 +30,12 @@ func readLaws(ctx context.Context, db DB, r relation, fed []string) ([]law, erro
 			-- Whether a row of a fed table is there is asked of the legacy database.
 			AND (con.contype <> 'f' OR rn.nspname || '.' || rc.relname <> ALL ($2))
 		ORDER BY con.contype = 'f', con.contype, con.conname`
+	// A domain's own constraints are heeded when a value of it is read.
+	const domains = `
+		SELECT 'domain of ' || a.attname, 'd', ARRAY[a.attname::text], 'true', '{}'::text[], false
+		FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+		WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND t.typtype = 'd' AND a.attgenerated = ''
+		ORDER BY a.attnum`
 	const indexes = `
 		SELECT ic.relname::text, 'u',
 			ARRAY(SELECT DISTINCT a.attname::text FROM pg_attribute AS a
@@ -46,9 +55,13 @@ func readLaws(ctx context.Context, db DB, r relation, fed []string) ([]law, erro
 	if err != nil {
 		return nil, classify(err, "read the constraints of "+r.full(), r.full())
 	}
+	typed, err := collect[law](ctx, db, domains, r.OID)
+	if err != nil {
+		return nil, classify(err, "read the domains of "+r.full(), r.full())
+	}
 	unique, err := collect[law](ctx, db, indexes, r.OID)
 	if err != nil {
 		return nil, classify(err, "read the unique indexes of "+r.full(), r.full())
 	}
-	return append(laws, unique...), nil
+	return slices.Concat(laws, typed, unique), nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rehome/pkg/mapping"
+	"rehome/pkg/shard"
 )
 
 // heard is what a jury says of each row: the cause, and which of the rows before it has the same key.
@@ -111,6 +112,16 @@ func TestJury(t *testing.T) {
 		j, _ := make(t, users+`, CONSTRAINT h CHECK (hidden > 0), EXCLUDE USING btree (mail WITH =))`)
 		want := []string{"constraint h (it looks at hidden, which the mapping does not feed)", "constraint users_mail_excl (an exclusion constraint)"}
 		if diff := cmp.Diff(want, j.Unjudged); diff != "" || j.Any() {
+			t.Error(diff)
+		}
+	})
+	t.Run("a domain's own constraint refuses as the run would name it", func(t *testing.T) {
+		j, _ := make(t, `CREATE SCHEMA app; CREATE DOMAIN app.mail AS text CONSTRAINT at CHECK (VALUE LIKE '%@%');
+			CREATE TABLE app.users (id int PRIMARY KEY, mail app.mail)`)
+		got := heard(t, j, mail("a@b"), mail("b"), [][]byte{int4of(1), nil}, mail("c@d"))
+		_, err := j.conn.Exec(t.Context(), `INSERT INTO app.users VALUES (1, 'b')`)
+		_, cause := shard.KindOf(classify(err, "insert", "app.users"))
+		if diff := cmp.Diff([]string{"", cause, "", ""}, got); diff != "" || cause == "" {
 			t.Error(diff)
 		}
 	})
