@@ -29,6 +29,10 @@ func runCommand(t *telemetry.Telemetry) *cobra.Command {
 	return bind(&cobra.Command{
 		Use:   "run",
 		Short: "plan once, publish what is not done yet, end the load, give the verdict",
+		Long: "run plans the migration once, has what is not done yet moved, ends the load, and gives the verdict.\n\n" +
+			"A mapping that was changed since goes on with the migration if it only gives an outcome to what the old one rejected or let wait; those whom " +
+			"that kept out are done again. Any other change is refused with its lines. With --again everyone is done again, by any mapping that makes the same " +
+			"rows of the same users: what has changed in the legacy database is brought, and what the target's own application has changed stays.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return with(c, s, t, func(file *mapping.File) error { return knownWave(file, s.Through) }, func(session *session) error {
 				result, err := session.run(c.Context(), s, t)
