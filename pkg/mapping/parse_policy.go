@@ -88,6 +88,6 @@ var policyFields = []field[Policies]{
 		policyShape(noReplacement, "reject", "to_null", "forward"), func(p *Policies) *Policy { return &p.DSTGap }),
 	may("dst_overlap", "a local time that the clocks have shown twice: reject (default), to_null, first, or second",
 		policyShape(noReplacement, "reject", "to_null", "first", "second"), func(p *Policies) *Policy { return &p.DSTOverlap }),
-	may("keep_originals", "true keeps what a policy changed beside the new value",
+	may("keep_originals", "true keeps the legacy bytes of each value that a rule has changed so that something of it is lost: in rehome.original, beside the new value",
 		maybe(boolShape), func(p *Policies) **bool { return &p.KeepOriginals }),
 }

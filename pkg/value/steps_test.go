@@ -1,6 +1,9 @@
 package value_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"math/big"
 	"strings"
 	"testing"
@@ -278,6 +281,34 @@ func TestHexAndBase64(t *testing.T) {
 	})
 	walks(t, compile(t, varchar, text, value.Rules{Steps: steps("base64", "trim", "lower")}), []walk{
 		{"steps go on with the text", "IEHDhCA=", "aä |base64 |trim |lower"},
+	})
+}
+
+func TestBytesComeBackFromWhatTheyWereEncodedAs(t *testing.T) {
+	var programs []*value.Program
+	encoders := []func([]byte) string{
+		hex.EncodeToString, func(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }, base64.StdEncoding.EncodeToString,
+		base64.RawStdEncoding.EncodeToString, base64.URLEncoding.EncodeToString, base64.RawURLEncoding.EncodeToString,
+	}
+	for _, s := range []value.Step{step("hex"), step("hex"), step("base64"), step("base64", "unpadded"), step("base64", "url"), step("base64", "unpadded", "url")} {
+		programs = append(programs, compile(t, varchar, target("bytea"), value.Rules{Steps: []value.Step{s}}))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")
+		i := rapid.IntRange(0, len(encoders)-1).Draw(t, "encoder")
+		text := []byte(encoders[i](want))
+		if got, _, _, fault := programs[i].Append(nil, text); fault != "" || !bytes.Equal(got, want) {
+			t.Fatalf("%q became %x, fault %q", text, got, fault)
+		}
+		if len(text) == 0 {
+			return
+		}
+		// Any other text is another value, or none: nothing is overlooked.
+		at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
+		text[at] = rapid.Byte().Filter(func(b byte) bool { return b|0x20 != text[at]|0x20 }).Draw(t, "byte")
+		if got, _, _, fault := programs[i].Append(nil, text); fault == "" && bytes.Equal(got, want) {
+			t.Fatalf("%q became %x too", text, got)
+		}
 	})
 }
 
