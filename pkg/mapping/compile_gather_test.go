@@ -168,3 +168,13 @@ func TestAnAttributeTableIsARowSourceBehindTheTables(t *testing.T) {
 		t.Error("the condition of the users leaves their attributes out too")
 	}
 }
+
+func TestAnAttributeNamesNoOwner(t *testing.T) {
+	users := gathers(t).Plans[0]
+	if at := users.OwnerColumn(); at != 0 {
+		t.Errorf("column %d names the user", at)
+	}
+	if users.User = "other"; users.OwnerColumn() != -1 {
+		t.Error("an attribute names the user")
+	}
+}

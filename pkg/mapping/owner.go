@@ -12,7 +12,7 @@ func (p *RowPlan) OwnerColumn() int {
 		case !p.OfUsers():
 		case o.Entity != "" && o.Owner:
 			return i
-		case len(o.Cells) == 1 && p.Select[o.Cells[0]] == p.User && plain < 0:
+		case plain < 0 && len(o.Cells) == 1 && o.Cells[0] < len(p.Select) && p.Select[o.Cells[0]] == p.User:
 			plain = i
 		}
 	}

@@ -64,7 +64,7 @@ func plain(p *mapping.RowPlan, u mapping.Unique, at []int) bool {
 // assured reports whether the legacy primary key makes the unique columns unique already: where they hold it as it is, or the identifiers
 // that are made of it, and no other entry feeds the table.
 func assured(m *mapping.Compiled, p *mapping.RowPlan, at []int) bool {
-	alone := !slices.ContainsFunc(m.Plans, func(o *mapping.RowPlan) bool { return o != p && o.Into == p.Into })
+	alone := !slices.ContainsFunc(m.Plans, func(o *mapping.RowPlan) bool { return o != p && o.GatheredBy == nil && o.Into == p.Into })
 	if !alone || p.Many {
 		return false
 	}
