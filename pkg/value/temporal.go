@@ -87,16 +87,12 @@ func (c *compiler) toTimestamp(k kind) stage {
 			return refuse(dst, badScale)
 		}
 		if clock != nil {
-			offset, doubt := clock.instant(micros)
-			if doubt != nil {
-				switch doubt.word {
-				case First, Second, Forward:
-				default:
-					return doubt.resolve(dst)
-				}
-				hit |= doubt.bit
+			instant, bit, ends := clock.instant(micros)
+			if ends != nil {
+				out, null, more, fault := ends.resolve(dst)
+				return out, null, hit | more, fault
 			}
-			micros -= offset
+			micros, hit = instant, hit|bit
 		}
 		return done(binary.BigEndian.AppendUint64(dst, uint64(micros)), hit)
 	})

@@ -20,9 +20,23 @@ func (c *compiler) wallClock(zone *time.Location) *wallClock {
 	return &wallClock{zone, c.guard(dstGap, c.rules.DSTGap), c.guard(dstOverlap, c.rules.DSTOverlap)}
 }
 
-// instant returns how many microseconds the zone is ahead of UTC at a local time, given in microseconds since 2000-01-01 on the wall.
-// Where there is not exactly one, it returns the guard, with the offset that its word chooses if it chooses one.
-func (w *wallClock) instant(wall int64) (offset int64, doubt *guard) {
+// instant returns the instant at which the clocks show a local time, both in microseconds since 2000-01-01, with the bit of the rule
+// that chose it if one had to. Where there is not exactly one and no rule chooses, it returns the guard that ends the value.
+func (w *wallClock) instant(wall int64) (micros int64, bit Hit, ends *guard) {
+	offset, doubt := w.ahead(wall)
+	if doubt == nil {
+		return wall - offset, 0, nil
+	}
+	switch doubt.word {
+	case First, Second, Forward:
+		return wall - offset, doubt.bit, nil
+	}
+	return 0, 0, doubt
+}
+
+// ahead returns how many microseconds the zone is ahead of UTC at a local time; of two, what the word of overlap says. Of none, it is
+// how far it was before the clocks were put forward.
+func (w *wallClock) ahead(wall int64) (offset int64, doubt *guard) {
 	seconds := wall / 1e6
 	if wall%1e6 < 0 {
 		seconds--
@@ -35,17 +49,15 @@ func (w *wallClock) instant(wall int64) (offset int64, doubt *guard) {
 	early, late := max(before, after), min(before, after)
 	first, second := w.offset(seconds-early) == early, w.offset(seconds-late) == late
 	switch {
+	case first && second && early != late && w.overlap.word == Second:
+		return late * 1e6, &w.overlap
 	case first && second && early != late:
-		if w.overlap.word == Second {
-			early = late
-		}
 		return early * 1e6, &w.overlap
 	case first:
 		return early * 1e6, nil
 	case second:
 		return late * 1e6, nil
 	}
-	// A clock that nobody has put forward yet shows a time in the gap.
 	return before * 1e6, &w.gap
 }
 
