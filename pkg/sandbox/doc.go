@@ -1,4 +1,4 @@
-// Package sandbox runs private MariaDB, PostgreSQL and NATS servers on loopback for the demo, the tests and the
+// Package sandbox runs private MariaDB, MySQL, PostgreSQL and NATS servers on loopback for the demo, the tests and the
 // benchmark. It starts installed binaries under directories of its own and leaves nothing behind; it knows nothing of
 // rehome's schemas, and the generated legacy population lives in the package community.
 //
