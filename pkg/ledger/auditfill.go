@@ -85,11 +85,15 @@ const unitsOfRedos = `
 	 WHERE r.migration = $1 AND r.redo AND r.of_kind = $2 AND r.entry = $3 AND u.key IS NOT NULL
 	   AND ($2 <> 'users' OR EXISTS (SELECT FROM pg_temp.rehome_unit w WHERE w.hash = u.hash AND w.key = u.key))`
 
-// standingRows unnests manifests m whose digests are read once for each block.
+// standingRows unnests manifests m. The digests of a block are read once, and each row takes its own before it meets anything else: what
+// a join carries along for each row must be small.
 const standingRows = `
 	  FROM rehome.manifest m
-	 CROSS JOIN LATERAL (SELECT m.digests || ''::bytea AS digests OFFSET 0) AS d
-	 CROSS JOIN LATERAL unnest(m.units, m.target_keys, m.legacy_keys) WITH ORDINALITY AS t (unit, target_key, legacy_key, position)`
+	 CROSS JOIN LATERAL (
+		SELECT r.unit, r.target_key, r.legacy_key, substr(d.digests, (16 * r.position - 15)::int, 16) AS digest
+		  FROM (SELECT m.digests || ''::bytea AS digests OFFSET 0) AS d
+		 CROSS JOIN LATERAL unnest(m.units, m.target_keys, m.legacy_keys) WITH ORDINALITY AS r (unit, target_key, legacy_key, position)
+		OFFSET 0) AS t`
 
 const notUndone = `
 	   AND NOT EXISTS (SELECT FROM rehome.undone x
@@ -98,13 +102,13 @@ const notUndone = `
 
 const rowsOfShard = `
 	INSERT INTO pg_temp.rehome_standing
-	SELECT m.entry, t.target_key, t.legacy_key, CASE WHEN $4 THEN w.key END, substr(d.digests, (16 * t.position - 15)::int, 16), true` + standingRows + `
+	SELECT m.entry, t.target_key, t.legacy_key, CASE WHEN $4 THEN w.key END, t.digest, true` + standingRows + `
 	  LEFT JOIN pg_temp.rehome_unit w ON w.ordinal = m.ordinal AND w.generation = m.generation AND w.unit = t.unit
 	 WHERE m.migration = $1 AND m.ordinal = $2 AND m.generation = $3` + notUndone
 
 const rowsOfRedos = `
 	INSERT INTO pg_temp.rehome_standing
-	SELECT m.entry, t.target_key, t.legacy_key, CASE WHEN $4 THEN w.key END, substr(d.digests, (16 * t.position - 15)::int, 16), w.own` + standingRows + `
+	SELECT m.entry, t.target_key, t.legacy_key, CASE WHEN $4 THEN w.key END, t.digest, w.own` + standingRows + `
 	  JOIN pg_temp.rehome_unit w ON w.ordinal = m.ordinal AND w.generation = m.generation AND w.unit = t.unit
 	 WHERE m.migration = $1 AND (m.ordinal, m.generation) IN (SELECT ordinal, generation FROM pg_temp.rehome_unit)
 	   AND (m.ordinal, m.generation) <> ($2, $3)` + notUndone
