@@ -217,37 +217,3 @@ func TestAttributesBecomeColumns(t *testing.T) {
 		l.holds("Ada 201", `SELECT first_name FROM app.users WHERE lid = 201`)
 	})
 }
-
-// Attributes whose row does not stay in the target, or has none.
-func TestAttributesWithoutARow(t *testing.T) {
-	l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20)); INSERT INTO users VALUES (1,'a'),(2,'b'),(3,'c'),(4,'d'),(5,'e'),(6,'f');
-		CREATE TABLE people (uid INT PRIMARY KEY, boss INT); INSERT INTO people VALUES (1,NULL),(2,77),(3,1),(4,3),(5,1),(9,1);
-		CREATE TABLE meta (id INT PRIMARY KEY, uid INT, k VARCHAR(20), v TEXT, KEY (uid));
-		INSERT INTO meta VALUES (1,1,'town','Ulm'),(2,2,'town','Bonn'),(3,3,'nick','x'),(4,4,'town','Kiel'),(5,4,'token','x'),(6,6,'town','Jena'),(7,9,'town','Celle');`,
-		`CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY, name text);
-		CREATE TABLE app.people (id uuid PRIMARY KEY, boss uuid REFERENCES app.people, town text);`,
-		labHead+`users: {from: users, key: id, shard_rows: 3}
-tables:
-  - {into: app.users, from: users, user: id, columns: {id: {uuid: user, of: id}, name: name}}
-  - into: app.people
-    from: people
-    user: uid
-    columns: {id: {uuid: person, of: uid}, boss: {uuid: person, of: boss}}
-    gather: {from: meta, user: uid, name: k, value: v, columns: {town: town}, leave: {token: worthless}}
-    ignore: {id: drawn anew}
-`)
-	r := l.reports(4)
-	meta := tableFrom(t, r, "meta")
-	if got := []int64{meta.Source, meta.Read, meta.Gathered, meta.LeftOut, meta.SetAside, meta.Waiting, meta.Unexplained}; !slices.Equal(got, []int64{7, 7, 1, 0, 6, 0, 0}) {
-		t.Errorf("source, read, gathered, left out, set aside, waiting, unexplained of meta: %d", got)
-	}
-	people := tableFrom(t, r, "people")
-	if got := []int64{people.Source, people.Written, people.SetAside, people.Waiting, people.Unexplained}; !slices.Equal(got, []int64{6, 2, 2, 2, 0}) {
-		t.Errorf("source, written, set aside, waiting, unexplained of people: %d", got)
-	}
-	if r.Users.Quarantined != 2 {
-		t.Errorf("%d users are quarantined", r.Users.Quarantined)
-	}
-	l.holds("1", `SELECT count(*) FROM app.people WHERE town = 'Ulm'`)
-	l.holds("1", `SELECT count(*) FROM app.people WHERE town IS NULL`)
-}
