@@ -130,7 +130,7 @@ func TestLiteralIsWhatTheServerReads(t *testing.T) {
 			"time": "25:00:00", "timestamp(0)": "2020-01-01 10:00:00.5", "timestamptz": "2020-01-01 10:00:00+2", "uuid": "x", "bytea": "00", "json": "{", "jsonb": `"\u0000"`,
 			"mood": "glad", "text": "\xff", "tsvector": "x", "double precision": "0x10", "interval": "1 day", "interval hour to minute": "01:00:00", "inet": "010.0.0.1",
 			"cidr": "10.0.0.1/8", "macaddr": "08:00:2b:01:02", "macaddr8": "08:00:2b:01:02:03", "bit(3)": "10", "varbit(3)": "1010", "varbit": "2", "point": "(1)",
-			"text[]": `{"a"}`, "varchar(3)[]": "{abcd}", "mood[]": "{glad}", "integer[]": "{1,}", "bigint[]": "{NULL}",
+			"text[]": `{"a"}`, "varchar(3)[]": "{abcd}", "mood[]": "{glad}", "integer[]": "{1,}", "varchar[]": "{NULL}", "citext[]": "{a,}",
 		} {
 			if body, err := value.Literal(s.table(sqlType), bad); err == nil {
 				t.Errorf("%s %q became %x", sqlType, bad, body)
