@@ -122,11 +122,13 @@ func (l *Ledger) units(ctx context.Context, name string, yield func(Roll) bool) 
 			UNION ALL
 			SELECT 'users', -1, x.user_key, x.user_hash, x.ordinal, x.generation FROM rehome.user_state x WHERE x.migration = $1 AND x.counted
 			UNION ALL
-			SELECT a.of_kind, a.entry, a.unit_key, a.unit_hash, -1, 0
-			  FROM rehome.account a
-			 WHERE a.migration = $1 AND a.of_kind <> 'users'
-			   AND NOT EXISTS (SELECT FROM rehome.roster r CROSS JOIN LATERAL unnest(r.keys, r.hashes) AS u (key, hash)
-			                    WHERE r.migration = $1 AND NOT r.redo AND r.of_kind = a.of_kind AND r.entry = a.entry AND u.hash = a.unit_hash AND u.key = a.unit_key)
+			SELECT of_kind, entry, key, hash, -1, 0
+			  FROM (SELECT a.of_kind, a.entry, a.unit_key AS key, a.unit_hash AS hash
+			          FROM rehome.account a WHERE a.migration = $1 AND a.of_kind <> 'users'
+			        EXCEPT
+			        SELECT r.of_kind, r.entry, u.key, u.hash
+			          FROM rehome.roster r CROSS JOIN LATERAL unnest(r.keys, r.hashes) AS u (key, hash)
+			         WHERE r.migration = $1 AND NOT r.redo AND r.of_kind <> 'users') AS a
 		)
 		SELECT u.of_kind, u.entry, u.key, coalesce(x.state, 'migrated'), u.ordinal, u.generation,
 		       coalesce(s.wave, 0), coalesce(s.cell_first, 0), coalesce(s.cell_limit, 0)

@@ -100,7 +100,7 @@ const listBlock = 1000
 
 func writeList(ctx context.Context, tx pgx.Tx, id shard.ID, list *shard.List) error {
 	blocks := max(1, (max(len(list.Units), len(list.Strays))+listBlock-1)/listBlock)
-	columns := []string{"migration", "ordinal", "block", "units", "stray_entries", "stray_keys", "overwrite", "nothing"}
+	columns := []string{"migration", "ordinal", "block", "units", "stray_entries", "stray_keys", "overwrite", "nothing", "cause"}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"rehome", "redo_list"}, columns, pgx.CopyFromSlice(blocks, func(n int) ([]any, error) {
 		units, entries, strays := [][]byte{}, []int{}, [][]byte{}
 		for _, unit := range part(list.Units, n) {
@@ -109,7 +109,7 @@ func writeList(ctx context.Context, tx pgx.Tx, id shard.ID, list *shard.List) er
 		for _, stray := range part(list.Strays, n) {
 			entries, strays = append(entries, stray.Entry), append(strays, notNil(stray.TargetKey))
 		}
-		return []any{id.Migration, id.Ordinal, n, units, entries, strays, list.Overwrite, list.Nothing}, nil
+		return []any{id.Migration, id.Ordinal, n, units, entries, strays, list.Overwrite, list.Nothing, list.Cause}, nil
 	}))
 	if err != nil {
 		return fmt.Errorf("store what shard %s does again: %w", id, err)
@@ -124,7 +124,7 @@ func part[T any](list []T, n int) []T {
 
 func readList(ctx context.Context, s session, name string, ordinal int) (*shard.List, error) {
 	rows, err := s.Query(ctx, `
-		SELECT units, stray_entries, stray_keys, overwrite, nothing FROM rehome.redo_list WHERE migration = $1 AND ordinal = $2 ORDER BY block`, name, ordinal)
+		SELECT units, stray_entries, stray_keys, overwrite, nothing, cause FROM rehome.redo_list WHERE migration = $1 AND ordinal = $2 ORDER BY block`, name, ordinal)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func readList(ctx context.Context, s session, name string, ordinal int) (*shard.
 	var units, strays [][]byte
 	var entries []int
 	found := false
-	_, err = pgx.ForEachRow(rows, []any{&units, &entries, &strays, &list.Overwrite, &list.Nothing}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&units, &entries, &strays, &list.Overwrite, &list.Nothing, &list.Cause}, func() error {
 		found = true
 		for _, raw := range units {
 			unit, err := keyspace.Unmarshal(raw)

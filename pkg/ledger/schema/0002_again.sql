@@ -54,6 +54,7 @@ CREATE TABLE rehome.redo_list (
     stray_keys    bytea[] NOT NULL,
     overwrite     boolean NOT NULL,
     nothing       boolean NOT NULL,
+    cause         text NOT NULL,                       -- why the units are quarantined; empty for none
     PRIMARY KEY (migration, ordinal, block)
 ) PARTITION BY LIST (migration);
 
