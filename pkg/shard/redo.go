@@ -10,6 +10,7 @@ type List struct {
 	Units     []keyspace.Key // in no order; one that the legacy database no longer has is taken out
 	Overwrite bool           // in a conflict the legacy database's row wins; else the target's own changes stay
 	Nothing   bool           // the units are taken out, whatever the legacy database holds
+	Cause     string         // why the units are quarantined, whatever the legacy database holds; empty for none
 	Strays    []Stray        // rows of the target that no manifest knows; taken out only with Overwrite
 }
 
