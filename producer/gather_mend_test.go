@@ -32,7 +32,22 @@ tables:
 )
 
 func TestAttributesWithoutARow(t *testing.T) {
+	homeless := false
 	l := newLab(t, peopleLegacy, peopleTarget, peopleMapping)
+	for _, f := range l.checks(5, "--full").Findings {
+		switch {
+		case f.Cause == "gather:app.people" && slices.Equal(f.Samples, []string{"6"}):
+			if f.Rows != 1 || f.Users != 1 || !strings.HasPrefix(f.Fix, "write unowned: leave") || f.Path != "tables[1].gather" {
+				t.Errorf("%+v", f)
+			}
+			homeless = true
+		case f.Cause == "unowned:app.people" && f.Fix != "write unowned: leave":
+			t.Errorf("%+v", f)
+		}
+	}
+	if !homeless {
+		t.Error("check does not see the attributes of a user who has no row")
+	}
 	r := l.reports(4)
 	meta := tableFrom(t, r, "meta")
 	if got := []int64{meta.Source, meta.Read, meta.Gathered, meta.LeftOut, meta.SetAside, meta.Waiting, meta.Unexplained}; !slices.Equal(got, []int64{7, 7, 1, 0, 6, 0, 0}) {

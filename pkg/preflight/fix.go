@@ -139,6 +139,12 @@ func (f fixing) message() string {
 		return rows + has + what + ": changed by " + f.kind + f.word()
 	case f.ground.kind == leaves && f.kind == "missing":
 		return rows + " " + plural(f.rows, "refers", "refer") + " to a row that is not there, and " + plural(f.rows, "is", "are") + " left out by missing: leave"
+	case strings.HasPrefix(f.kind, "gather") && f.plan.GatheredBy != nil:
+		rows += " " + plural(f.rows, "is", "are") + " of a user who has no row that could take " + plural(f.rows, "it", "them") + " in"
+		if f.ground.kind == leaves {
+			rows += ": left out by unowned: leave"
+		}
+		return rows
 	case f.ground.kind == leaves:
 		return rows + " of a user who is NULL or unknown " + plural(f.rows, "is", "are") + " left out by unowned: leave"
 	case f.ground.kind == waits:

@@ -25,6 +25,9 @@ func (f fixing) fix() string {
 	case "waits":
 		return f.missing()
 	case "unowned":
+		if f.plan.GatheredBy != nil || f.plan.Gather != nil {
+			return "write unowned: leave"
+		}
 		if f.plan.OfUsers() && f.plan.Unowned == mapping.UnownedReject {
 			return "write unowned: leave, or unowned: migrate where the rows make sense without their user"
 		}
@@ -37,6 +40,9 @@ func (f fixing) fix() string {
 		return "raise max_row_bytes, which each slot of a worker needs in memory, or shorten the value in sql"
 	case "warning", "read":
 		return "make the expressions say what becomes of such a value, as in IF(COLUMN REGEXP '^[0-9]+$', CAST(COLUMN AS SIGNED), NULL)"
+	}
+	if strings.HasPrefix(f.kind, "gather") && f.plan.GatheredBy != nil {
+		return "write unowned: leave, or feed " + f.plan.Into + " from a table that has a row of each user"
 	}
 	if strings.HasPrefix(f.kind, "gather") {
 		return "name the attribute under gather: in columns, keep or leave; or say many"

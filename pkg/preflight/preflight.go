@@ -94,7 +94,7 @@ func (s *scan) close() {
 func (s *scan) users(ctx context.Context) error {
 	var plans []*mapping.RowPlan
 	for _, p := range s.Mapping.Plans {
-		if p.OfUsers() && p.GatheredBy == nil {
+		if p.OfUsers() {
 			plans = append(plans, p)
 		}
 	}

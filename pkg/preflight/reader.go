@@ -84,12 +84,15 @@ func (r *reader) owner(row shard.Row) []byte {
 	return nil
 }
 
-// unowned ends a row whose user is unknown, where the entry does not migrate such rows.
+// unowned ends a row whose user is unknown, where the entry does not migrate such rows, and an attribute that no row of its user takes in.
 func (r *reader) unowned(row shard.Row) bool {
-	if r.slice.Kind != shard.Unowned {
-		return false
-	}
 	g := ground{entry: r.plan.Ordinal, column: -1, cause: "unowned:" + r.plan.Into}
+	if r.slice.Kind != shard.Unowned {
+		if r.plan.GatheredBy == nil {
+			return false
+		}
+		g.cause = "gather:" + r.plan.Into
+	}
 	switch {
 	case r.plan.Unowned == mapping.UnownedLeave:
 		g.kind = leaves
