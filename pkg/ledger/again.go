@@ -111,11 +111,16 @@ func (a *again) forget(ctx context.Context) error {
 	if _, err := a.tx.Exec(ctx, `DELETE FROM rehome.collision`+where, args...); err != nil {
 		return fmt.Errorf("forget the collisions of the units: %w", err)
 	}
+	var entries []int
+	var strays [][]byte
 	for _, stray := range a.list.Strays {
-		_, err := a.tx.Exec(ctx, `DELETE FROM rehome.conflict WHERE migration = $1 AND entry = $2 AND target_key = $3`, s.Migration, stray.Entry, stray.TargetKey)
-		if err != nil {
-			return fmt.Errorf("forget the conflict of a row that no manifest knows: %w", err)
-		}
+		entries, strays = append(entries, stray.Entry), append(strays, notNil(stray.TargetKey))
+	}
+	_, err = a.tx.Exec(ctx, `
+		DELETE FROM rehome.conflict c USING unnest($2::int[], $3::bytea[]) AS s (entry, target_key)
+		 WHERE c.migration = $1 AND c.entry = s.entry AND c.target_key = s.target_key`, s.Migration, entries, strays)
+	if err != nil {
+		return fmt.Errorf("forget the conflicts of rows that no manifest knows: %w", err)
 	}
 	return nil
 }

@@ -70,11 +70,13 @@ func scanCell(row pgx.CollectableRow) (c Cell, err error) {
 }
 
 // Tried returns the hashes, each once, of the users whom a shard has read whose range shares cells with those from first up to but not including limit:
-// those who arrived and those who were quarantined. The shards reach over the cells' edges, and so do the hashes.
+// those who arrived and those who were quarantined. The shards reach over the cells' edges, and so do the hashes; whom a redo was the first to read is
+// among them wherever they belong.
 func (l *Ledger) Tried(ctx context.Context, name string, first, limit int) ([]int64, error) {
 	rows, err := l.pool.Query(ctx, `
 		WITH s AS MATERIALIZED (
-			SELECT ordinal, generation FROM rehome.shard WHERE migration = $1 AND int4range(cell_first, cell_limit) && int4range($2, $3)
+			SELECT ordinal, generation FROM rehome.shard
+			 WHERE migration = $1 AND (int4range(cell_first, cell_limit) && int4range($2, $3) OR kind = 'redo')
 		)
 		SELECT u.hash
 		  FROM s JOIN rehome.roster r USING (ordinal, generation) CROSS JOIN LATERAL unnest(r.hashes) AS u (hash)

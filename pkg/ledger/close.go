@@ -177,6 +177,7 @@ func (b *Book) writeCollisions(ctx context.Context, units []unit, collisions []s
 }
 
 func (b *Book) writeConflicts(ctx context.Context, units []unit, conflicts []shard.Conflict) error {
+	var batch pgx.Batch
 	for _, c := range conflicts {
 		u := unit{family: b.family()}
 		if c.Unit >= 0 {
@@ -184,15 +185,15 @@ func (b *Book) writeConflicts(ctx context.Context, units []unit, conflicts []sha
 		}
 		args := append([]any{b.claim.Shard.Migration, b.claim.Shard.Ordinal, b.claim.Shard.Generation, c.Entry, notNil(c.TargetKey),
 			orNull(c.LegacyKey), c.Kind, c.Settled}, u.columns()...)
-		_, err := b.tx.Exec(ctx, `
+		batch.Queue(`
 			INSERT INTO rehome.conflict (migration, ordinal, generation, entry, target_key, legacy_key, kind, settled, of_kind, user_key, unit_key)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 			ON CONFLICT (migration, entry, target_key) DO UPDATE
 			   SET ordinal = excluded.ordinal, generation = excluded.generation, legacy_key = excluded.legacy_key, kind = excluded.kind,
 			       settled = excluded.settled, of_kind = excluded.of_kind, user_key = excluded.user_key, unit_key = excluded.unit_key, at = excluded.at`, args...)
-		if err != nil {
-			return fmt.Errorf("write the conflicts of shard %s: %w", b.claim.Shard.ID, err)
-		}
+	}
+	if err := b.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("write %d conflicts of shard %s: %w", len(conflicts), b.claim.Shard.ID, err)
 	}
 	return nil
 }

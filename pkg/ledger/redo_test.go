@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 
+	"rehome/pkg/checksum"
 	"rehome/pkg/keyspace"
 	"rehome/pkg/shard"
 )
@@ -293,6 +294,14 @@ func TestRedoChangesStates(t *testing.T) {
 		census, err := b.Census(t.Context(), "m")
 		if diff := cmp.Diff(Census{Planned: 4, Tried: 5, Appeared: 1, Vanished: 1, LeftOut: 1}, census); err != nil || diff != "" {
 			t.Fatalf("%v: %s", err, diff)
+		}
+	})
+	t.Run("it is known wherever it is looked for", func(t *testing.T) {
+		for first := range 2 {
+			tried, err := b.Tried(t.Context(), "m", first, first+1)
+			if b.must(err); !slices.Contains(tried, checksum.Key([]byte("77"))) {
+				t.Fatalf("cell %d: not among %d", first, len(tried))
+			}
 		}
 	})
 	t.Run("all are held, and none is tried again", func(t *testing.T) {

@@ -36,7 +36,7 @@ func (l *Ledger) samples(ctx context.Context, m *Migration) (map[string][]string
 	rows, err := l.pool.Query(ctx, `
 		SELECT cause, user_key, legacy_key
 		  FROM (SELECT cause, user_key, legacy_key, row_number() OVER (PARTITION BY cause ORDER BY user_key, legacy_key) AS place
-		          FROM (SELECT cause, user_key, NULL::bytea AS legacy_key FROM rehome.user_state WHERE migration = $1
+		          FROM (SELECT cause, user_key, NULL::bytea AS legacy_key FROM rehome.user_state WHERE migration = $1 AND state = 'quarantined'
 		                UNION
 		                SELECT cause, user_key, CASE WHEN user_key IS NULL THEN legacy_key END FROM rehome.set_aside WHERE migration = $1
 		                UNION
