@@ -102,6 +102,32 @@ func TestMending(t *testing.T) {
 		l.holds("own,changed,nine", `SELECT string_agg(kind, ',' ORDER BY lid = 3, lid < 100) FROM app.users WHERE lid IN (1, 3, 100)`)
 		l.holds("0", `SELECT count(*) FROM app.posts WHERE lid = 7`)
 	})
+	t.Run("who collides with somebody who is there already takes that one out too", func(t *testing.T) {
+		legacy := strings.Replace(mendLegacy, "(3,'c',9)", "(3,'e',9)", 1)
+		l := newLab(t, legacy, mendTarget, mendMapping)
+		l.does("run", 4)
+		l.dir.Write(t, "migration.yaml", mended)
+		r := l.reports(4)
+		if r.Users.Quarantined != 2 || len(r.Causes) == 0 || r.Causes[0].Cause != "unique:app.users.users_name_key" || r.Causes[0].Users != 2 {
+			t.Errorf("%+v, %+v", r.Users, r.Causes)
+		}
+		other := newLab(t, legacy, mendTarget, mended)
+		other.does("run", 4)
+		l.is(programs.Dump(t, other.target))
+		l.does("run", 4)
+		l.is(programs.Dump(t, other.target))
+	})
+	t.Run("somebody to whom the target's own rows refer stays, and who collides with them stays out", func(t *testing.T) {
+		l := newLab(t, strings.Replace(mendLegacy, "(3,'c',9)", "(3,'e',9)", 1), mendTarget, mendMapping)
+		l.does("run", 4)
+		l.inTarget(`INSERT INTO app.posts SELECT gen_random_uuid(), id, NULL, 100 FROM app.users WHERE lid = 5`)
+		l.dir.Write(t, "migration.yaml", mended)
+		r := l.reports(4)
+		if r.Users.Quarantined != 1 || len(r.Conflicts) == 0 {
+			t.Errorf("%+v, %+v", r.Users, r.Conflicts)
+		}
+		l.holds("5", `SELECT string_agg(lid::text, ',') FROM app.users WHERE name = 'e'`)
+	})
 	t.Run("who would collide with a row that the target has got of its own stays out", func(t *testing.T) {
 		l := newLab(t, mendLegacy, mendTarget, mendMapping)
 		l.does("run", 4)
@@ -131,6 +157,14 @@ func TestAgain(t *testing.T) {
 		l.keeps(parts)
 		l.does("run --again", 0, "CLEAN")
 		l.is(fresh(l, mendLegacy+changed, strings.Replace(mended, "9: nine", "9: neun", 1)))
+	})
+	t.Run("users who have changed their names for each other's have them", func(t *testing.T) {
+		l := newLab(t, mendLegacy, mendTarget, mended)
+		l.does("run", 0, "CLEAN")
+		swapped := `UPDATE users SET name = CASE id WHEN 1 THEN 'b' WHEN 2 THEN 'a' WHEN 4 THEN 'c' WHEN 3 THEN 'e' ELSE 'd' END;`
+		l.inLegacy(swapped)
+		l.does("run --again", 0, "CLEAN")
+		l.is(fresh(l, mendLegacy+swapped, mended))
 	})
 	t.Run("a mapping that makes other rows of the same users is refused", func(t *testing.T) {
 		l := newLab(t, mendLegacy, mendTarget, mended)

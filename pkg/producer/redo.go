@@ -1,6 +1,7 @@
 package producer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -171,6 +172,8 @@ type unitsOf struct {
 // A packer packs units, one kind after the other, into shards.
 type packer struct {
 	wave        int
+	cause       string // as in shard.List
+	most        int    // units of one shard; redoUnits where it is 0
 	yield       func(ledger.RedoShard) bool
 	open        ledger.RedoShard
 	users, rows int64 // packed so far
@@ -180,14 +183,14 @@ type packer struct {
 var errEnough = errors.New("no more shards are wanted")
 
 func (p *packer) add(of unitsOf, cells [2]int, unit keyspace.Key) error {
-	full := len(p.open.Units) == redoUnits
+	full := len(p.open.Units) == cmp.Or(p.most, redoUnits)
 	if full || len(p.open.Units) > 0 && (unitsOf{p.open.Of, p.open.Entry}) != of {
 		if err := p.flush(); err != nil {
 			return err
 		}
 	}
 	if len(p.open.Units) == 0 {
-		p.open = ledger.RedoShard{Of: of.kind, Entry: of.entry, Wave: p.wave, Cells: cells}
+		p.open = ledger.RedoShard{Of: of.kind, Entry: of.entry, Wave: p.wave, Cells: cells, List: shard.List{Cause: p.cause}}
 	}
 	if p.open.Cells[0] < p.open.Cells[1] && cells[0] < cells[1] {
 		p.open.Cells = [2]int{min(p.open.Cells[0], cells[0]), max(p.open.Cells[1], cells[1])}

@@ -175,6 +175,9 @@ func (l *looker) redo(ctx context.Context) (moved bool, err error) {
 			break
 		}
 	}
+	if err == nil && (moved || l.left != (ledger.Left{})) {
+		err = l.clashAgain(ctx)
+	}
 	if err != nil {
 		return moved, err
 	}

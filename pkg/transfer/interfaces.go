@@ -73,6 +73,9 @@ type RedoTarget interface {
 	Duplicates(ctx context.Context) (map[int32]*mapping.RowPlan, error)
 	// Strangers passes the unit and key of each staged row whose key the table holds already in a row that is not based.
 	Strangers(ctx context.Context, e *mapping.RowPlan, row func(unit int32, key []byte) error, page func() error) error
+	// Taken passes the unit of each staged row that has, in the columns of a unique constraint which is on, what a row of the table has that
+	// is neither staged nor based, or a staged row of another unit, with the constraint's name and that row's key.
+	Taken(ctx context.Context, e *mapping.RowPlan, row func(unit int32, constraint string, key []byte) error, page func() error) error
 	// Compare locks the rows of the entry's table that are staged or based, and asks decide about each key once. Decide must not keep
 	// what it is given nor use the transaction.
 	Compare(ctx context.Context, e *mapping.RowPlan, decide func(*shard.Compared) shard.Decision) error

@@ -85,6 +85,11 @@ func (r *redo) readUnits(ctx context.Context) error {
 	r.add(found)
 	r.present = len(r.units)
 	r.add(r.list.Units)
+	if r.list.Cause != "" {
+		for unit := range r.present {
+			r.refuse(shard.Refusal{Unit: int32(unit), Entry: -1, Cause: r.list.Cause})
+		}
+	}
 	r.accounts, err = r.book.Accounts(ctx, r.units)
 	return err
 }

@@ -24,7 +24,7 @@ func (p *redoPart) run(ctx context.Context) error {
 	if err := p.tgt.Clear(ctx, p.fed); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{p.stage, p.refuseDuplicates, p.base, p.refuseStrangers, p.compare, p.strays, p.resolve, p.write, p.enlist} {
+	for _, step := range []func(context.Context) error{p.stage, p.refuseDuplicates, p.base, p.refuseStrangers, p.refuseTaken, p.compare, p.strays, p.resolve, p.write, p.enlist} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -107,6 +107,33 @@ func (p *redoPart) refuseStrangers(ctx context.Context) error {
 				p.redo.collisions = append(p.redo.collisions, shard.Collision{Unit: units[i], Entry: plan.Ordinal, Cause: keyCause(plan), TargetKey: keys[i]})
 			}
 			units, keys = nil, nil
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return p.tgt.Unstage(ctx, p.refusedUnits())
+}
+
+// refuseTaken keeps out units whose rows have what a unique constraint allows once, and another row of the target has already.
+func (p *redoPart) refuseTaken(ctx context.Context) error {
+	for _, plan := range p.fed {
+		var met []shard.Collision
+		err := p.tgt.Taken(ctx, plan, func(unit int32, constraint string, key []byte) error {
+			met = append(met, shard.Collision{Unit: unit, Entry: plan.Ordinal, Cause: "unique:" + plan.Into + "." + constraint, TargetKey: key})
+			return nil
+		}, func() error {
+			keys := make([][]byte, len(met))
+			for i, c := range met {
+				keys[i] = c.TargetKey
+				p.refuse(shard.Refusal{Unit: c.Unit, Entry: c.Entry, Cause: c.Cause})
+			}
+			known, err := p.book.Known(ctx, p.entriesOf(plan), keys)
+			for i := range known {
+				p.redo.collisions = append(p.redo.collisions, met[i])
+			}
+			met = nil
 			return err
 		})
 		if err != nil {

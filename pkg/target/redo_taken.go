@@ -1,0 +1,75 @@
+package target
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"rehome/pkg/mapping"
+)
+
+// Taken passes the unit of each staged row that has, in the columns of a unique constraint or index which is on, what a row of the table has that is
+// neither staged nor based, or a staged row of another unit, with the constraint's name and that row's key. Indexes over expressions or parts
+// of the table it leaves to the server.
+func (t *Tx) Taken(ctx context.Context, e *mapping.RowPlan, row func(unit int32, constraint string, key []byte) error, page func() error) error {
+	g, err := t.ground(e)
+	if err != nil {
+		return err
+	}
+	const query = `
+		SELECT c.relname::text AS name, array_agg(a.attname::text ORDER BY k.place) AS columns
+		  FROM pg_index AS i
+		  JOIN pg_class AS c ON c.oid = i.indexrelid
+		 CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+		  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+		 WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+		 GROUP BY c.relname ORDER BY c.relname`
+	type unique struct {
+		Name    string
+		Columns []string
+	}
+	uniques, err := collect[unique](ctx, t.conn, query, g.OID)
+	if err != nil {
+		return classify(err, "look up the unique indexes of "+g.full(), g.full())
+	}
+	for _, u := range uniques {
+		if !g.feeds(u.Columns) || slices.Equal(slices.Sorted(slices.Values(u.Columns)), slices.Sorted(slices.Values(g.bareKeys()))) {
+			continue // of rows with one key it is told elsewhere
+		}
+		err := t.pages(ctx, g.takenBy(t, u.Columns), nil, nil, "look for rows of "+g.full()+" that have what "+u.Name+" allows once", g.full(), func(values [][]byte) error {
+			return row(int32(binary.BigEndian.Uint32(values[0])), u.Name, appendFields(nil, values[1:]))
+		}, page)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feeds reports whether all of the columns are fed.
+func (s *shape) feeds(columns []string) bool {
+	for _, name := range columns {
+		if !slices.Contains(s.columns, quote(name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// takenBy asks for staged rows that are like another row in the columns.
+func (g *ground) takenBy(t *Tx, columns []string) string {
+	var alike, others, all []string
+	for _, name := range columns {
+		alike = append(alike, "t."+quote(name)+" = n."+quote(name))
+	}
+	like := strings.Join(alike, " AND ")
+	for _, other := range t.groundsOf(g.OID) {
+		others = append(others, ` AND NOT EXISTS (SELECT FROM `+other.base+` AS b WHERE `+g.same("b", "t")+`)`+
+			` AND NOT EXISTS (SELECT FROM `+other.new+` AS m WHERE `+g.same("m", "t")+`)`)
+		all = append(all, ` FROM `+g.new+` AS n JOIN `+other.new+` AS t ON `+like+` WHERE t.rehome_unit <> n.rehome_unit`)
+	}
+	all = append(all, ` FROM `+g.new+` AS n JOIN `+g.quoted()+` AS t ON `+like+` WHERE true`+strings.Join(others, ""))
+	list := `SELECT n.rehome_unit, ` + strings.Join(prefixed("t", g.bareKeys()), ", ")
+	return list + strings.Join(all, " UNION ALL "+list)
+}
