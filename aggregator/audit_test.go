@@ -17,7 +17,7 @@ import (
 	"rehome/pkg/sandbox/programs"
 )
 
-const moveLimit = 4 * time.Minute
+const moveLimit = 9 * time.Minute
 
 // A moved is a population that was migrated by the real programs, in one process.
 type moved struct {
@@ -236,6 +236,12 @@ func TestAudit(t *testing.T) {
 		}
 		if len(r.Findings) > 0 {
 			t.Errorf("%v", r.found())
+		}
+		if p := m.start(programs.Producer, "run"); p.Wait(m.ctx) != 0 {
+			t.Errorf("the run behind the repair ends with %d:\n%s%s", p.Wait(m.ctx), p.Stdout(), p.Stderr())
+		}
+		if diff := cmp.Diff(arrived, programs.Dump(t, m.target)); diff != "" {
+			t.Errorf("the run behind the repair has changed the target:\n%s", diff)
 		}
 		if got := m.one(`SELECT count(*)::text FROM rehome.original WHERE rule = 'conflict' AND position('a-row-of-its-own'::bytea IN bytes) > 0`); got != "1" {
 			t.Errorf("%s originals of the row that was added", got)

@@ -62,6 +62,11 @@ func (a *Audit) Run(ctx context.Context) (r *AuditReport, err error) {
 		return nil, err
 	}
 	started := time.Now()
+	if a.Repair { // one that was killed goes on: nobody is in two redos at once
+		if err := a.redone(ctx, 0); err != nil {
+			return nil, err
+		}
+	}
 	r, err = a.audit(ctx)
 	if err == nil && a.Repair {
 		r, err = a.repair(ctx, r)
@@ -81,7 +86,7 @@ func (a *Audit) audit(ctx context.Context) (*AuditReport, error) {
 	}
 	if state.Planned > 0 {
 		a.Log.InfoContext(ctx, "going on with an audit that was not ended", "migration", a.Migration, "shards", state.Planned)
-	} else if _, err := a.Ledger.AddAudit(ctx, a.Migration, len(a.record.Waves)+1, a.tables()); err != nil {
+	} else if _, err := a.Ledger.AddAudit(ctx, a.Migration, a.redoWave()+1, a.tables()); err != nil {
 		return nil, err
 	}
 	err = a.wait(ctx, "auditing", func(ctx context.Context) ([]shard.Task, error) { return a.Ledger.NextAudit(ctx, a.Migration) },
@@ -91,6 +96,9 @@ func (a *Audit) audit(ctx context.Context) (*AuditReport, error) {
 	}
 	return ReportAudit(ctx, a.Ledger, a.Migration, a.Version)
 }
+
+// redoWave is when units are done again: behind the mapping's waves and the rest.
+func (a *Audit) redoWave() int { return len(a.record.Waves) + 1 }
 
 // tables returns one entry for each fed table.
 func (a *Audit) tables() (entries []int) {

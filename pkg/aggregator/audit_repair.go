@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,7 +76,7 @@ func (a *Audit) redo(ctx context.Context, done *AuditRepair) error {
 	if err != nil {
 		return err
 	}
-	redos := redosOf(suspects, strays, len(a.record.Waves), a.OnConflict == TakeLegacy)
+	redos := redosOf(suspects, strays, a.redoWave(), a.OnConflict == TakeLegacy)
 	if len(redos) == 0 {
 		return nil
 	}
@@ -83,17 +84,28 @@ func (a *Audit) redo(ctx context.Context, done *AuditRepair) error {
 	if err != nil {
 		return err
 	}
+	// What the end of the load has counted does not hold any more; that it has ended does.
+	if err := a.Ledger.SetState(ctx, a.Migration, ledger.Settling); err != nil {
+		return err
+	}
+	if err := a.Ledger.SetClosing(ctx, a.Migration, json.RawMessage("{}"), "", ""); err != nil {
+		return err
+	}
 	first := added[0].Ordinal
-	err = a.wait(ctx, "repairing", func(ctx context.Context) ([]shard.Task, error) { return a.Ledger.NextRedo(ctx, a.Migration, first) },
-		func(ctx context.Context) (ledger.AuditState, error) {
-			return a.Ledger.RedoState(ctx, a.Migration, first)
-		})
-	if err != nil {
+	if err := a.redone(ctx, first); err != nil {
 		return err
 	}
 	state, err := a.Ledger.RedoState(ctx, a.Migration, first)
 	done.Units, done.Dead = done.Units+len(suspects), done.Dead+state.Dead
 	return err
+}
+
+// redone waits until nothing is left of the redos from the given ordinal on.
+func (a *Audit) redone(ctx context.Context, from int) error {
+	return a.wait(ctx, "repairing", func(ctx context.Context) ([]shard.Task, error) { return a.Ledger.NextRedo(ctx, a.Migration, from) },
+		func(ctx context.Context) (ledger.AuditState, error) {
+			return a.Ledger.RedoState(ctx, a.Migration, from)
+		})
 }
 
 // redosOf makes shards of the suspects of one kind each, which come in order, and one of the strays.
@@ -127,6 +139,9 @@ func (r *AuditReport) repaired(b *strings.Builder) {
 		fmt.Fprintf(b, "; %d shards could not be done again, and the workers' log says why", r.Repair.Dead)
 	}
 	b.WriteString("\n")
+	if r.Repair.Rounds > 0 {
+		b.WriteString("start producer run for a new verdict: it counts once more what was repaired\n")
+	}
 	if len(r.Repair.Conflicts) == 0 {
 		return
 	}
