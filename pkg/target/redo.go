@@ -55,6 +55,7 @@ func (t *Tx) makeGround(ctx context.Context, e *mapping.RowPlan) error {
 		create(g.act, append([]string{`NULL::bigint AS rehome_n, NULL::integer AS rehome_unit, NULL::bytea AS rehome_legacy, NULL::bytea AS rehome_digest`,
 			`NULL::"char" AS rehome_action, NULL::text AS rehome_conflict, NULL::"char" AS rehome_was`,
 			`NULL::text AS rehome_cause, NULL::text AS rehome_needs, NULL::bytea AS rehome_needs_key`}, keys...)...)
+	statements += `CREATE UNIQUE INDEX ON ` + g.new + ` (rehome_n)`
 	if err := t.run(ctx, "make room to compare rows of "+e.Into, statements); err != nil {
 		return err
 	}

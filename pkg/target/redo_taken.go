@@ -69,7 +69,9 @@ func (g *ground) takenBy(t *Tx, columns []string) string {
 			` AND NOT EXISTS (SELECT FROM `+other.new+` AS m WHERE `+g.same("m", "t")+`)`)
 		all = append(all, ` FROM `+g.new+` AS n JOIN `+other.new+` AS t ON `+like+` WHERE t.rehome_unit <> n.rehome_unit`)
 	}
-	all = append(all, ` FROM `+g.new+` AS n JOIN `+g.quoted()+` AS t ON `+like+` WHERE true`+strings.Join(others, ""))
+	// One by one: the server would rather read the whole of a table that it knows little of.
+	all = append(all, ` FROM `+g.new+` AS n CROSS JOIN LATERAL (SELECT `+strings.Join(g.keyNames(), ", ")+` FROM `+g.quoted()+` AS t WHERE `+like+
+		` OFFSET 0) AS t WHERE true`+strings.Join(others, ""))
 	list := `SELECT n.rehome_unit, ` + strings.Join(prefixed("t", g.bareKeys()), ", ")
 	return list + strings.Join(all, " UNION ALL "+list)
 }

@@ -107,11 +107,12 @@ func (t *Tx) decided(ctx context.Context, e *mapping.RowPlan, which string, row 
 	if err != nil {
 		return err
 	}
+	// Only keys are sorted: the rows, which may be wide, are looked up one by one.
 	query := `SELECT a.rehome_unit, a.rehome_legacy, a.rehome_digest, a.rehome_action, a.rehome_conflict, a.rehome_cause, a.rehome_needs, a.rehome_needs_key,
 			n.rehome_n, n.rehome_note, r.rehome_there, ` + strings.Join(prefixed("a", g.bareKeys()), ", ") + `, ` + strings.Join(g.columnsOf("n"), ", ") + `, ` +
-		strings.Join(g.columnsOf("r"), ", ") + ` FROM ` + g.act + ` AS a LEFT JOIN ` + g.new + ` AS n ON n.rehome_n = a.rehome_n
-		LEFT JOIN LATERAL (SELECT true AS rehome_there, ` + g.list() + ` FROM ` + g.quoted() + ` AS t WHERE ` + g.same("t", "a") + ` OFFSET 0) AS r ON true
-		WHERE ` + which + ` ORDER BY a.rehome_unit, a.rehome_legacy`
+		strings.Join(g.columnsOf("r"), ", ") + ` FROM (SELECT * FROM ` + g.act + ` AS a WHERE ` + which + ` ORDER BY a.rehome_unit, a.rehome_legacy OFFSET 0) AS a
+		LEFT JOIN LATERAL (SELECT * FROM ` + g.new + ` AS n WHERE n.rehome_n = a.rehome_n OFFSET 0) AS n ON true
+		LEFT JOIN LATERAL (SELECT true AS rehome_there, ` + g.list() + ` FROM ` + g.quoted() + ` AS t WHERE ` + g.same("t", "a") + ` OFFSET 0) AS r ON true`
 	d := &decisions{ground: g}
 	return t.pages(ctx, query, nil, nil, "read what was decided about rows of "+g.full(), g.full(), func(values [][]byte) error {
 		return row(d.row(values))
