@@ -24,6 +24,29 @@ func TestCheckLooksAtMoreThanValues(t *testing.T) {
 		}
 	})
 
+	t.Run("rows of a user who is out do not wait", func(t *testing.T) {
+		l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20), boss INT); INSERT INTO users VALUES (1, 'a', 99), (2, 'too long', 98);
+			CREATE TABLE posts (id INT PRIMARY KEY, user_id INT, boss INT, KEY (user_id)); INSERT INTO posts VALUES (1, 1, 99), (2, 2, 99), (3, 2, 98)`,
+			`CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY, name varchar(5)); CREATE TABLE app.posts (id uuid PRIMARY KEY, boss uuid)`,
+			labHead+`users: {from: users, key: id}
+tables:
+  - {into: app.users, from: users, user: id, columns: {id: {uuid: user, of: id}, name: name}, ignore: {boss: it is of no use}}
+  - {into: app.posts, from: posts, user: user_id, columns: {id: {uuid: post, of: id}, boss: {uuid: user, of: boss}}}
+`)
+		r := l.checks(5, "--full")
+		if f := l.sees(r, "waits:app.posts.boss"); f.Rows != 1 || f.Behind != 2 {
+			t.Errorf("%+v", f)
+		}
+		if f := l.sees(r, "too_long:app.users.name"); f.Rows != 1 || f.Users != 1 {
+			t.Errorf("%+v", f)
+		}
+		for _, c := range l.reports(4).Causes {
+			if c.Cause == "waits:app.posts.boss" && c.Rows != 1 {
+				t.Errorf("the run lets %d rows wait", c.Rows)
+			}
+		}
+	})
+
 	t.Run("rows of a joined table that are not used once", func(t *testing.T) {
 		l := newLab(t, legacy+`CREATE TABLE extras (user_id INT PRIMARY KEY, extra INT); INSERT INTO extras VALUES (1, 1), (9, 9)`,
 			`CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY, name text, extra int)`, labHead+`users: {from: users, key: id}
