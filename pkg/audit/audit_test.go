@@ -47,6 +47,14 @@ func TestAudit(t *testing.T) {
 			func(w *world) { delete(w.plain, 3) },
 			map[shard.Class]int64{shard.Identical: 1, shard.ByRule: 1, shard.LegacyGone: 1}, []string{"legacy_gone 3"},
 		},
+		"a row that is gone from the legacy database, and that the target has changed": {
+			func(w *world) { delete(w.plain, 3); w.stored[3] = "other" },
+			map[shard.Class]int64{shard.Identical: 1, shard.ByRule: 1, shard.Changed: 1}, []string{"changed 3"},
+		},
+		"a row that would have another key by now": {
+			func(w *world) { delete(w.plain, 3); w.moved = 3 },
+			map[shard.Class]int64{shard.Identical: 1, shard.ByRule: 1, shard.LegacyChanged: 1}, []string{"legacy_changed 3"},
+		},
 		"a row that is gone from both sides is missed in the target": {
 			func(w *world) { delete(w.plain, 3); delete(w.stored, 3) },
 			map[shard.Class]int64{shard.Identical: 1, shard.ByRule: 1, shard.Deleted: 1}, []string{"deleted 3"},

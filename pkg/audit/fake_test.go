@@ -77,6 +77,7 @@ type world struct {
 	arrived map[int]string // what the manifest knows
 	waiting map[int]bool
 	appear  []keyspace.Key
+	moved   int // a row whose legacy key is among the stashed ones
 
 	taken   map[int]bool
 	stash   []shard.Unmatched
@@ -238,7 +239,7 @@ func (b book) Take(_ context.Context, _ int, pairs []shard.Pair) ([]shard.Base, 
 }
 
 func (b book) base(id int) shard.Base {
-	return shard.Base{Known: true, Pair: b.pair(id), User: []byte(strconv.Itoa(id)), Digest: digest(b.mapping.Plans[0], b.tuple(id, b.arrived[id]))}
+	return shard.Base{Known: true, Pair: b.pair(id), User: []byte(strconv.Itoa(id)), Moved: id == b.moved, Digest: digest(b.mapping.Plans[0], b.tuple(id, b.arrived[id]))}
 }
 
 func (b book) Stash(_ context.Context, _ int, rows []shard.Unmatched) error {
