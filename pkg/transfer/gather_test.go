@@ -179,6 +179,14 @@ func TestAttributesShareTheFateOfTheirRow(t *testing.T) {
 			change: func(g *gatherer) { g.bosses = []int{2} }, want: counts{20, 9, 5, 6}, quarantined: []string{"2"},
 			refusals: []shard.Refusal{{Unit: 1, Entry: 1, LegacyKey: keyspace.Key{"2"}.Marshal(), Cause: "not_null:app.bosses.id"}},
 		},
+		"the only user of a shard is refused, and is looked at to the end": {
+			change: func(g *gatherer) {
+				g.users, g.bosses, g.names = []int{2}, []int{2}, map[int]string{2: "c"}
+				g.attributes = map[int]shard.Attributes{2: five}
+			}, want: counts{5, 0, 5, 0}, quarantined: []string{"2"},
+			refusals: []shard.Refusal{{Entry: 0, LegacyKey: keyspace.Key{"2"}.Marshal(), Cause: "values:app.users.name"},
+				{Entry: 1, LegacyKey: keyspace.Key{"2"}.Marshal(), Cause: "not_null:app.bosses.id"}},
+		},
 		"there is no row": {
 			change: func(g *gatherer) { delete(g.attributes, 4); g.homeless = map[int][]string{4: {"41", "42"}} }, want: counts{17, 9, 2, 6}, quarantined: []string{"4"},
 			refusals: []shard.Refusal{{Unit: 3, Entry: 2, LegacyKey: keyspace.Key{"41"}.Marshal(), Cause: "gather:app.users"},

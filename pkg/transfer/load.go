@@ -191,7 +191,7 @@ func (p *pass) run(ctx context.Context, s shard.Slice, units int) error {
 		}
 		t := p.tally.table(plan)
 		t.Source, t.Read, t.LeftOut = t.Source+source, t.Read+left, t.LeftOut+left
-		if _, out := p.quarantined[p.offset]; out && units == 1 {
+		if _, out := p.quarantined[p.offset]; out && units == 1 && p.fresh[p.offset] == 0 {
 			t.Read += source - left
 			p.tally.setAside(p.offset, plan, source-left)
 			continue
