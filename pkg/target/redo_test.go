@@ -190,6 +190,16 @@ func TestRedoWrites(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("nor does what would wait for a row that would have to wait itself, where that one stays", func(t *testing.T) {
+		run(t, conn, `TRUNCATE app.users CASCADE; INSERT INTO app.users VALUES (1, 'a', NULL), (2, 'b', 1); INSERT INTO app.posts VALUES (10, 1, 't')`)
+		c := newContest(t, conn, users)
+		c.stage(users, versions{1: "a,7", 2: "b,1"}, versions{1: "a,-", 2: "b,1"})
+		c.compare()
+		c.finish()
+		if diff := cmp.Diff([]string{"users 1 c referred waits:app.users.friend", "users 2 k  waits:app.users.friend"}, c.decided()); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("a refused unit with a conflict is spared, and what it holds stays", func(t *testing.T) {
 		run(t, conn, `TRUNCATE app.users CASCADE; INSERT INTO app.users VALUES (1, 'a', 2), (2, 'b', NULL); INSERT INTO app.posts VALUES (1, 1, 'theirs')`)
 		c := newContest(t, conn, users, posts)
@@ -211,11 +221,24 @@ func TestRedoWrites(t *testing.T) {
 }
 
 func TestRedoLooks(t *testing.T) {
-	conn, _ := open(t, forum, `INSERT INTO app.users VALUES (1, 'a', NULL), (2, 'b', NULL); INSERT INTO app.posts VALUES (10, 1, 't'), (11, 1, 'new'), (12, 1, 'liked');
+	conn, config := open(t, forum, `INSERT INTO app.users VALUES (1, 'a', NULL), (2, 'b', NULL); INSERT INTO app.posts VALUES (10, 1, 't'), (11, 1, 'new'), (12, 1, 'liked');
 		INSERT INTO app.likes VALUES (12, 'somebody')`)
 	users, posts := plan(t, conn, "app.users", 1, "id", "name", "friend"), plan(t, conn, "app.posts", 1, "id", "author", "title")
 	posts.Ordinal = 1
 	none := func() error { return nil }
+	t.Run("nobody changes a row between its comparison and the end, nor begins to refer to it", func(t *testing.T) {
+		c := newContest(t, conn, users)
+		c.stage(users, versions{1: "b,-"}, versions{2: "b,-"})
+		c.compare()
+		other := session(t, config)
+		run(t, other, `SET lock_timeout = '50ms'`)
+		for _, statement := range []string{`UPDATE app.users SET name = 'x' WHERE id = 1`, `DELETE FROM app.users WHERE id = 2`, `INSERT INTO app.posts VALUES (77, 2, 'x')`} {
+			if _, err := other.Exec(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "55P03") {
+				t.Errorf("%s: %v, want lock_not_available", statement, err)
+			}
+		}
+		must(t, c.tx.run(t.Context(), "end", "ROLLBACK"))
+	})
 	t.Run("a key that two rows have is found, of whichever units", func(t *testing.T) {
 		c := newContest(t, conn, users, posts)
 		c.stage(users, versions{1: "a,-"}, nil)
