@@ -20,7 +20,7 @@ func (m *moved) ends(exit int, says string, env []string, args ...string) {
 func TestAuditAsAProcess(t *testing.T) {
 	m := newMoved(t, 60)
 	target := "TARGET_DSN=" + m.target
-	both := []string{target, "LEGACY_DSN=" + m.legacy, "REHOME_SLOTS=1", "REHOME_WAIT_LEASE=4s", "REHOME_WAIT_FROZEN=10s"}
+	both := append(m.env(), "REHOME_SLOTS=1")
 	t.Run("an audit that is killed goes on where it was", func(t *testing.T) {
 		p := m.dir.Start(t, programs.Aggregator, append(both, "REHOME_PAUSE_AT=before_commit:3"), "audit")
 		p.Paused(m.ctx)

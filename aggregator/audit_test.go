@@ -66,7 +66,12 @@ func (m *moved) migrate(mapping string) {
 
 func (m *moved) start(program string, args ...string) *programs.Process {
 	m.Helper()
-	return m.dir.Start(m.T, program, []string{"LEGACY_DSN=" + m.legacy, "TARGET_DSN=" + m.target, "REHOME_SLOTS=2"}, args...)
+	return m.dir.Start(m.T, program, m.env(), args...)
+}
+
+// env is what the programs need to know, and waits that are as short as a test.
+func (m *moved) env() []string {
+	return []string{"LEGACY_DSN=" + m.legacy, "TARGET_DSN=" + m.target, "REHOME_SLOTS=2", "REHOME_WAIT_LEASE=4s", "REHOME_WAIT_FROZEN=10s"}
 }
 
 func (m *moved) inTarget(statements string) {

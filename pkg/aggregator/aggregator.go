@@ -1,5 +1,6 @@
-// Package aggregator is the body of the aggregator program: it collects receipts into a tally that can be watched, and comes to the
-// verdict from the ledger. It writes nothing, so that any number of them, started at any time, see the same.
+// Package aggregator is the body of the aggregator program: it collects receipts into a tally that can be watched, comes to the
+// verdict from the ledger, has the workers audit both sides, and explains users. But for audits it writes nothing, so that any number
+// of them, started at any time, see the same.
 package aggregator
 
 import (

@@ -135,10 +135,13 @@ func (r *AuditReport) count(c shard.Audited) {
 	}
 	t := &r.Tables[c.Entry]
 	t.Rows += c.Rows
-	*map[shard.Class]*int64{
+	classes := map[shard.Class]*int64{
 		shard.Identical: &t.Identical, shard.ByRule: &t.ByRule, shard.Changed: &t.Changed, shard.Deleted: &t.Deleted, shard.Added: &t.Added,
 		shard.Wrong: &t.Wrong, shard.LegacyChanged: &t.LegacyChanged, shard.LegacyGone: &t.LegacyGone, shard.LegacyNew: &t.LegacyNew,
-	}[c.Class] += c.Rows
+	}
+	if n, known := classes[c.Class]; known {
+		*n += c.Rows
+	}
 }
 
 // differences counts rows that are not what they should be.

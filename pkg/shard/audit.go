@@ -22,12 +22,6 @@ const (
 	LegacyNew     Class = "legacy_new"     // a row of the legacy database that no shard has seen
 )
 
-// OfTarget reports whether the target itself has made the difference.
-func (c Class) OfTarget() bool { return c == Changed || c == Deleted || c == Added }
-
-// OfLegacy reports whether the legacy database has changed since the copy.
-func (c Class) OfLegacy() bool { return c == LegacyChanged || c == LegacyGone || c == LegacyNew }
-
 // A Finding is a row in which both sides differ. It holds keys and names, never a value.
 type Finding struct {
 	Class     Class
