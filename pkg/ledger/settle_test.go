@@ -170,3 +170,31 @@ func TestSettle(t *testing.T) {
 		}
 	})
 }
+
+func TestAUserWhoseKeyLooksLikeARow(t *testing.T) {
+	b := newBench(t)
+	m := b.plan("m")
+	conn := b.connect()
+	alike := string(keyspace.Key{"70"}.Marshal()) // as the ledger spells the row's key
+	b.move(conn, id(m, 0), []string{alike})
+	unowned, err := b.AddShards(t.Context(), "m", []shard.Shard{{Kind: shard.Unowned, Wave: 2, Parent: -1}})
+	b.must(err)
+	b.move(conn, unowned[0].ID, []string{"70"})
+	if rows := b.rowsOf(alike); len(rows) != 1 || string(rows[0].User) != alike {
+		t.Fatalf("got %+v", rows)
+	}
+	if n := query[int](b, `SELECT count(*) FROM rehome.users`); n != 1 {
+		t.Fatalf("the view shows %d users", n)
+	}
+	for _, r := range []RedoShard{ofUsers(alike), {Of: shard.Unowned, List: shard.List{Units: keys("70")}}} {
+		_, book := b.redo(conn, r)
+		n := 0
+		b.must(book.Standing(t.Context(), r.Units, func(_ int, rows []shard.Arrived) error {
+			n += len(rows)
+			return nil
+		}), book.Rollback(t.Context()))
+		if n != 1 {
+			t.Fatalf("%d rows stand of the unit of kind %s", n, r.Of)
+		}
+	}
+}
