@@ -221,7 +221,7 @@ func TestChangedSchema(t *testing.T) {
 		{"a column's type", `ALTER TABLE posts MODIFY title VARCHAR(50) NOT NULL`, `ALTER TABLE posts MODIFY title VARCHAR(40) NOT NULL`},
 		{"a column's name", `ALTER TABLE posts CHANGE title headline VARCHAR(40) NOT NULL`, `ALTER TABLE posts CHANGE headline title VARCHAR(40) NOT NULL`},
 	} {
-		t.Run("in mid-run, "+tt.name+", pauses the migration until it is undone", func(t *testing.T) {
+		t.Run("pitfall 24: in mid-run, "+tt.name+", pauses the migration until it is undone", func(t *testing.T) {
 			d := d.sibling().again(t)
 			d.changed("migration.yaml", "  time_zone: UTC", "  time_zone: UTC\n  accept_unproved: the column came and went")
 			p := d.start(programs.Producer, map[string]string{"REHOME_PAUSE_AT": "claimed:3"}, "run")

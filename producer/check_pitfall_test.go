@@ -15,7 +15,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 	}
 	const target = `CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY, v `
 
-	t.Run("5: an escaped NUL in JSON", func(t *testing.T) {
+	t.Run("pitfall 5: an escaped NUL in JSON", func(t *testing.T) {
 		l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, v TEXT); INSERT INTO users VALUES (1, '{"bio": "a\\u0000b"}'), (2, '{"bio": "a\\\\u0000b"}'), (3, '{}')`,
 			target+"jsonb)", users("      v: v\n"))
 		f := l.sees(l.checks(5, "--full"), "json_nul:app.users.v")
@@ -24,7 +24,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 		}
 	})
 
-	t.Run("7: mails that MySQL takes for different and PostgreSQL for equal", func(t *testing.T) {
+	t.Run("pitfall 7: mails that MySQL takes for different and PostgreSQL for equal", func(t *testing.T) {
 		for _, c := range []struct{ name, column, index, cause string }{
 			{"under a plain constraint after lower", "text", "CREATE UNIQUE INDEX mails ON app.users (v)", "unique:app.users.mails"},
 			{"under an index over an expression", "text", "CREATE UNIQUE INDEX mails ON app.users (lower(v))", "unique:app.users.mails"},
@@ -50,7 +50,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 		}
 	})
 
-	t.Run("9: a bigint unsigned that overflows, also where the sample does not hold it", func(t *testing.T) {
+	t.Run("pitfall 9: a bigint unsigned that overflows, also where the sample does not hold it", func(t *testing.T) {
 		l := newLab(t, `CREATE TABLE users (id BIGINT UNSIGNED PRIMARY KEY, v BIGINT UNSIGNED); INSERT INTO users SELECT seq, seq FROM seq_1_to_300;
 			INSERT INTO users VALUES (9223372036854775808, 9223372036854775807)`, target+"bigint, lid bigint)", users("      v: v\n      lid: id\n"))
 		r := l.checks(5, "--sample", "100")
@@ -66,7 +66,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 		}
 	})
 
-	t.Run("14: orphans", func(t *testing.T) {
+	t.Run("pitfall 14: orphans", func(t *testing.T) {
 		l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, v INT); INSERT INTO users VALUES (1, 2), (2, 99), (3, NULL)`,
 			target+"uuid REFERENCES app.users)", users("      v: {uuid: user, of: v}\n"))
 		f := l.sees(l.checks(5, "--full"), "waits:app.users.v")
@@ -75,7 +75,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 		}
 	})
 
-	t.Run("17: a table that cannot be split says why", func(t *testing.T) {
+	t.Run("pitfall 17: a table that cannot be split says why", func(t *testing.T) {
 		l := newLab(t, `CREATE TABLE users (id FLOAT PRIMARY KEY, v INT)`, target+"int)", users("      v: v\n"))
 		r := l.checks(2, "--full")
 		if r.Compiles || !slices.ContainsFunc(r.Findings, func(f preflight.Finding) bool {
@@ -85,7 +85,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 		}
 	})
 
-	t.Run("27: a row that is wider than is allowed", func(t *testing.T) {
+	t.Run("pitfall 27: a row that is wider than is allowed", func(t *testing.T) {
 		l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, v LONGTEXT); INSERT INTO users VALUES (1, 'a'), (2, REPEAT('x', 100000)), (3, 'c')`,
 			target+"text)", users("      v: v\n")+"max_row_bytes: 65536\n")
 		f := l.sees(l.checks(5, "--full"), "row_too_wide:app.users")
@@ -97,7 +97,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 		}
 	})
 
-	t.Run("30: triggers, rules and row security of a fed table", func(t *testing.T) {
+	t.Run("pitfall 30: triggers, rules and row security of a fed table", func(t *testing.T) {
 		l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, v INT); INSERT INTO users VALUES (1, 2)`, target+`int);
 			CREATE FUNCTION app.mail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 			CREATE TRIGGER welcome AFTER INSERT ON app.users FOR EACH ROW EXECUTE FUNCTION app.mail();
@@ -119,7 +119,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 		}
 	})
 
-	t.Run("31: engines that know no snapshot", func(t *testing.T) {
+	t.Run("pitfall 31: engines that know no snapshot", func(t *testing.T) {
 		l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, v INT) ENGINE = MyISAM; CREATE TABLE a (id INT PRIMARY KEY) ENGINE = Aria;
 			CREATE TABLE m (id INT PRIMARY KEY) ENGINE = MEMORY`, target+`int); CREATE TABLE app.a (id int PRIMARY KEY); CREATE TABLE app.m (id int PRIMARY KEY)`,
 			users("      v: v\n")+"  - {into: app.a, from: a, key: id, columns: {id: id}}\n  - {into: app.m, from: m, key: id, columns: {id: id}}\n")
@@ -133,7 +133,7 @@ func TestPitfallsThatCheckFinds(t *testing.T) {
 		}
 	})
 
-	t.Run("34: null as a YAML word", func(t *testing.T) {
+	t.Run("pitfall 34: null as a YAML word", func(t *testing.T) {
 		l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, v VARCHAR(9)); INSERT INTO users VALUES (1, 'null'), (2, 'x')`, target+"text)",
 			users("      v: {sql: v, values: {x: X}}\n"))
 		if f := l.sees(l.checks(5, "--full"), "values:app.users.v"); !strings.Contains(f.Fix, `add to values: {"null": NEW}`) {

@@ -18,7 +18,8 @@ type passage struct {
 }
 
 // An arrival is one value: how the legacy server is given it, and how PostgreSQL shows it at the end. A text that begins with ! is the
-// kind of the cause for which its row is set aside; one behind " <- " is the rule that has changed the value.
+// kind of the cause for which its row is set aside; what stands behind " <- " are the rules that have changed the value, a _ for each blank in
+// their names.
 type arrival struct{ in, out string }
 
 const (
@@ -153,7 +154,8 @@ func TestEveryTypeThereAndBack(t *testing.T) {
 }
 
 // travels migrates a table for each passage, and compares what arrived, the causes and the rules with what is expected.
-func travels(t *testing.T, passages []passage) {
+func travels(t *testing.T, passages []passage) *lab {
+	t.Helper()
 	var legacy, target, mapping strings.Builder
 	legacy.WriteString("CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20)); INSERT INTO users VALUES (1, 'a');\n")
 	target.WriteString("CREATE EXTENSION citext; " + labUsersTable + " CREATE TYPE app.mood AS ENUM ('sad', 'ok'); CREATE DOMAIN app.short AS varchar(3);\n")
@@ -203,7 +205,7 @@ func travels(t *testing.T, passages []passage) {
 		gotCauses = append(gotCauses, slices.Repeat([]string{c.Cause}, int(c.Rows))...)
 	}
 	for _, rule := range r.Rules {
-		gotRules = append(gotRules, slices.Repeat([]string{rule.Rule + " in " + strings.TrimPrefix(rule.Table, "app.")}, int(rule.Rows))...)
+		gotRules = append(gotRules, slices.Repeat([]string{strings.ReplaceAll(rule.Rule, " ", "_") + " in " + strings.TrimPrefix(rule.Table, "app.")}, int(rule.Rows))...)
 	}
 	for what, pair := range map[string][2][]string{"causes": {causes, gotCauses}, "rules": {rules, gotRules}} {
 		slices.Sort(pair[0])
@@ -212,6 +214,7 @@ func travels(t *testing.T, passages []passage) {
 			t.Errorf("the %s of the report (-want +got):\n%s", what, diff)
 		}
 	}
+	return l
 }
 
 func (l *lab) arrived(table string, p passage) (out []string) {

@@ -19,7 +19,7 @@ func TestEndOfLoad(t *testing.T) {
 			t.Errorf("the source is %s, and %d tags are unexplained", r.Consistency, r.Tables[1].Unexplained)
 		}
 	})
-	t.Run("rows that somebody deleted or added since they arrived are noticed", func(t *testing.T) {
+	t.Run("pitfall 19: rows that somebody deleted or added since they arrived are noticed", func(t *testing.T) {
 		l := newLab(t, legacy, target, labHead+labUsers)
 		l.dies("settled")
 		l.inTarget(`DELETE FROM app.users WHERE lid = 2; DELETE FROM app.users WHERE lid = 3`)

@@ -88,7 +88,7 @@ func TestPeakMemory(t *testing.T) {
 			limit: 256 * mib, exit: 4, users: report.Users{Planned: 3, Migrated: 2, Quarantined: 1}, posts: 4,
 		},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run("pitfall 16: "+c.name, func(t *testing.T) {
 			m := newMemoryMigration(t, c.fill)
 			result, exit, peak := m.run(t)
 			t.Logf("the worker's peak memory was %.1f MiB", float64(peak)/mib)

@@ -3,6 +3,7 @@ package checksum
 import (
 	"encoding/hex"
 	"encoding/json"
+	"hash/crc32"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -74,6 +75,22 @@ func TestRow(t *testing.T) {
 			t.Fatalf("%s, %s", there, shuffled)
 		}
 	}))
+	t.Run("pitfall 21: pairs that a sum of CRC32 or an XOR takes for others are told apart", func(t *testing.T) {
+		before, after := [2]string{"row 1: 10", "row 2: 20"}, [2]string{"row 1: 20", "row 2: 10"}
+		crc := func(rows [2]string) uint32 {
+			return crc32.ChecksumIEEE([]byte(rows[0])) ^ crc32.ChecksumIEEE([]byte(rows[1]))
+		}
+		sum := func(rows [2]string) Sum { return Row("t", []byte(rows[0])).Add(Row("t", []byte(rows[1]))) }
+		if crc(before) != crc(after) {
+			t.Fatal("this pair does not cancel out")
+		}
+		if sum(before) == sum(after) {
+			t.Errorf("two values that changed places go unseen: %s", sum(before))
+		}
+		if row := Row("t", []byte("twice")); row.Add(row) == (Sum{}) || row.Add(row) == row {
+			t.Errorf("a row that came twice goes unseen: %s", row.Add(row))
+		}
+	})
 	t.Run("equal rows do not cancel out", func(t *testing.T) {
 		row := Row("t", []byte("twin"))
 		if twins := row.Add(row); twins == (Sum{}) || twins == row {

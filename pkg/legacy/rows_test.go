@@ -181,7 +181,7 @@ func TestRowFaults(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("a killed connection is an outage, and the snapshot can be closed", func(t *testing.T) {
+	t.Run("pitfall 26: a killed connection is an outage, and the snapshot can be closed", func(t *testing.T) {
 		_, p := one("v")
 		s := f.snapshot(t, Reading{Users: users})
 		id, err := number(t.Context(), s.conn, clause{sql: "SELECT CONNECTION_ID()"})

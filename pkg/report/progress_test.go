@@ -66,7 +66,7 @@ func TestMeter(t *testing.T) {
 			t.Error(line)
 		}
 	})
-	t.Run("no line is at 100 % before the last shard is done, and the last one is", func(t *testing.T) {
+	t.Run("pitfall 22: no line is at 100 % before the last shard is done, and the last one is", func(t *testing.T) {
 		for _, test := range []struct {
 			p    Progress
 			want string

@@ -34,7 +34,7 @@ func TestSequences(t *testing.T) {
 }
 
 func TestBeyond(t *testing.T) {
-	t.Run("never goes back, stays on its steps, and passes the outermost value by at most one step", func(t *testing.T) {
+	t.Run("pitfall 12: never goes back, stays on its steps, and passes the outermost value by at most one step", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			next, top := rapid.Int64().Draw(t, "next"), rapid.Int64().Draw(t, "top")
 			step := rapid.Int64().Filter(func(n int64) bool { return n != 0 }).Draw(t, "step")

@@ -54,7 +54,7 @@ func texts(numbers ...int) (out []string) {
 }
 
 func TestOrphans(t *testing.T) {
-	t.Run("come out of a cycle, one ring after the other, until none is left", func(t *testing.T) {
+	t.Run("pitfall 15: come out of a cycle, one ring after the other, until none is left", func(t *testing.T) {
 		conn, _ := open(t, `CREATE SCHEMA app`, `CREATE TABLE app.a (id bigint PRIMARY KEY, b bigint)`,
 			`CREATE TABLE app.b (id bigint PRIMARY KEY, a bigint CONSTRAINT b_a REFERENCES app.a)`,
 			`ALTER TABLE app.a ADD CONSTRAINT a_b FOREIGN KEY (b) REFERENCES app.b`)
