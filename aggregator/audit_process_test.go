@@ -18,7 +18,7 @@ func (m *moved) ends(exit int, says string, env []string, args ...string) {
 }
 
 func TestAuditAsAProcess(t *testing.T) {
-	m := newMoved(t, 60)
+	m := newMoved(t, 40)
 	target := "TARGET_DSN=" + m.target
 	both := append(m.env(), "REHOME_SLOTS=1")
 	t.Run("an audit that is killed goes on where it was", func(t *testing.T) {
