@@ -234,7 +234,7 @@ func (r *run) newcomers(ctx context.Context) error {
 		return err
 	}
 	for _, key := range unheld {
-		r.tally.count(shard.Audited{Entry: -1, Class: shard.LegacyNew}, 1)
+		r.tally.count(shard.Audited{Entry: -1, Class: shard.LegacyNew})
 		r.tally.find(r.limits.Findings, shard.Finding{Class: shard.LegacyNew, Entry: -1, User: key.Canonical()})
 		r.tally.suspect(shard.Suspect{Of: shard.OfUsers, Entry: -1, Unit: key})
 	}

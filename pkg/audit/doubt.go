@@ -101,7 +101,7 @@ func (r *run) strays(ctx context.Context) error {
 	var found []shard.Finding
 	var users [][]byte
 	err = r.tgt.Added(ctx, plan, in, func(s *shard.Stored) error {
-		r.tally.count(shard.Audited{Entry: plan.Ordinal, Class: shard.Added}, 1)
+		r.tally.count(shard.Audited{Entry: plan.Ordinal, Class: shard.Added})
 		if len(found) == r.limits.Findings {
 			return nil
 		}

@@ -20,7 +20,7 @@ func newTally() *tally {
 	return &tally{counts: map[shard.Audited]int64{}, suspects: map[string]shard.Suspect{}}
 }
 
-func (t *tally) count(what shard.Audited, n int64) { t.counts[what] += n }
+func (t *tally) count(what shard.Audited) { t.counts[what]++ }
 
 func (t *tally) find(limit int, f shard.Finding) {
 	if len(t.findings) < limit {
@@ -51,7 +51,7 @@ func (t *tally) result() *shard.AuditResult {
 // find reports a row in which both sides differ.
 func (r *run) find(plan *mapping.RowPlan, f shard.Finding) {
 	f.Entry = plan.Ordinal
-	r.tally.count(shard.Audited{Entry: f.Entry, Class: f.Class}, 1)
+	r.tally.count(shard.Audited{Entry: f.Entry, Class: f.Class})
 	r.tally.find(r.limits.Findings, f)
 	if s, ok := r.unit(plan, f); ok {
 		r.tally.suspect(s)

@@ -171,7 +171,7 @@ func (w *window) equal(r *row, s *shard.Stored) {
 			changed = true
 			w.rules(c, r.hits[i])
 		case v == unknown:
-			w.tally.count(shard.Audited{Entry: w.plan.Ordinal, Class: shard.Unchecked, Column: c.name}, 1)
+			w.tally.count(shard.Audited{Entry: w.plan.Ordinal, Class: shard.Unchecked, Column: c.name})
 		default:
 			wrong = append(wrong, c.name)
 		}
@@ -182,16 +182,16 @@ func (w *window) equal(r *row, s *shard.Stored) {
 		f.Columns = wrong
 		w.find(w.plan, f)
 	case changed:
-		w.tally.count(shard.Audited{Entry: w.plan.Ordinal, Class: shard.ByRule}, 1)
+		w.tally.count(shard.Audited{Entry: w.plan.Ordinal, Class: shard.ByRule})
 	default:
-		w.tally.count(shard.Audited{Entry: w.plan.Ordinal, Class: shard.Identical}, 1)
+		w.tally.count(shard.Audited{Entry: w.plan.Ordinal, Class: shard.Identical})
 	}
 }
 
 func (w *window) rules(c *column, hits value.Hit) {
 	for bit, rule := range c.rules {
 		if hits&(1<<bit) != 0 {
-			w.tally.count(shard.Audited{Entry: w.plan.Ordinal, Class: shard.ByRule, Column: c.name, Rule: rule}, 1)
+			w.tally.count(shard.Audited{Entry: w.plan.Ordinal, Class: shard.ByRule, Column: c.name, Rule: rule})
 		}
 	}
 }

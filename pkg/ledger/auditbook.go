@@ -17,7 +17,6 @@ type AuditBook struct {
 	*Book
 	of         shard.Shard // the audited shard
 	generation int
-	filled     bool
 	left       int // the entry whose rows Left reads from its cursor; -1 for none
 }
 

@@ -54,7 +54,7 @@ func (b *Book) know(ctx context.Context, keys [][]byte) error {
 // told from stays as it is until the transaction ends: of two redos of one unit, the second waits here for the first. The error wraps
 // ErrNoAccounts where the first release has read a unit.
 func (b *Book) Accounts(ctx context.Context, units []keyspace.Key) ([]shard.Account, error) {
-	keys, _ := b.family().keys(units)
+	keys := b.family().keys(units)
 	if err := b.know(ctx, keys); err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func eachWait(ctx context.Context, s session, name string, f family, keys [][]by
 
 // places returns where the units are named, as three lists, and the position of the unit that each place is of.
 func (b *Book) places(ctx context.Context, units []keyspace.Key) (ordinals, generations []int, numbers []int32, of map[place]int32, err error) {
-	keys, _ := b.family().keys(units)
+	keys := b.family().keys(units)
 	if err := b.know(ctx, keys); err != nil {
 		return nil, nil, nil, nil, err
 	}

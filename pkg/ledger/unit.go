@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"rehome/pkg/checksum"
 	"rehome/pkg/keyspace"
 	"rehome/pkg/shard"
 )
@@ -40,14 +39,13 @@ func (f family) parse(key []byte) (keyspace.Key, error) {
 	return keyspace.Unmarshal(key)
 }
 
-// keys spells the keys of units, with their hashes.
-func (f family) keys(units []keyspace.Key) (keys [][]byte, hashes []int64) {
-	keys, hashes = make([][]byte, len(units)), make([]int64, len(units))
+// keys spells the keys of units.
+func (f family) keys(units []keyspace.Key) [][]byte {
+	keys := make([][]byte, len(units))
 	for i, unit := range units {
 		keys[i] = f.key(unit)
-		hashes[i] = checksum.Key(keys[i])
 	}
-	return keys, hashes
+	return keys
 }
 
 // A unit is one unit by its family.

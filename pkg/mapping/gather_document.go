@@ -99,7 +99,7 @@ type document struct {
 // build is a builder.
 func (d *document) build(out *[]byte, _ []byte, cells []value.Cell) built {
 	cell, hit := cells[d.at], value.Hit(0)
-	if cell != nil && !(d.simple && utf8.Valid(cell) && !bytes.Contains(cell, []byte(`\u0000`))) {
+	if cell != nil && (!d.simple || !utf8.Valid(cell) || bytes.Contains(cell, []byte(`\u0000`))) {
 		var fault value.Fault
 		if cell, hit, fault = d.mend(cell); fault != "" {
 			return built{ending: Refused, fault: fault}

@@ -53,7 +53,8 @@ func (s *spill) add(r record) error {
 	if s.pending[bucket] == nil {
 		s.pending[bucket] = make([]byte, 0, min(s.room, 16*recordSize))
 	}
-	b := append(s.pending[bucket], r.hash[:]...)
+	b := s.pending[bucket]
+	b = append(b, r.hash[:]...)
 	b = binary.BigEndian.AppendUint64(b, r.unit)
 	b = binary.BigEndian.AppendUint64(b, r.row)
 	b = binary.BigEndian.AppendUint32(b, r.part)

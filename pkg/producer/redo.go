@@ -62,7 +62,7 @@ func (r *Run) plan(ctx context.Context, p *packer, fill func(context.Context, *p
 		if err == nil {
 			err = p.flush()
 		}
-		if err != nil && err != errEnough {
+		if err != nil && !errors.Is(err, errEnough) {
 			yield(ledger.RedoShard{}, err)
 		}
 	}, body)

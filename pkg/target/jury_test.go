@@ -24,14 +24,14 @@ func heard(t *testing.T, j *Jury, rows ...[][]byte) (out []string) {
 	err := j.Hear(t.Context(), tuples, ends, func(i int, cause string, keys [][]byte) error {
 		text := cause
 		for k, key := range keys {
-			first, known := seen[fmt.Sprint(k, key)]
+			first, known := seen[fmt.Sprintf("%d %x", k, key)]
 			switch {
 			case key == nil:
 				text += " -"
 			case known:
 				text += fmt.Sprintf(" =%d", first)
 			default:
-				seen[fmt.Sprint(k, key)] = i
+				seen[fmt.Sprintf("%d %x", k, key)] = i
 				text += " new"
 			}
 		}

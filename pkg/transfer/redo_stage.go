@@ -17,7 +17,7 @@ func (p *redoPart) stage(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		left, err := int64(0), error(nil)
+		left := int64(0)
 		if plan.Filters() {
 			if left, err = p.src.LeftOut(ctx, plan, s); err != nil {
 				return err

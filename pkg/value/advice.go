@@ -51,10 +51,10 @@ func (c *compiler) advice() string {
 	if sql := sqlAdvice[c.class][of]; sql != "" {
 		return "write sql: " + sql
 	}
-	switch {
-	case c.class == vector:
+	switch c.class {
+	case vector:
 		return "feed a text with sql: " + vectorText
-	case c.class == spatial:
+	case spatial:
 		return "feed a text with sql: ST_AsText(COLUMN)"
 	}
 	return ""

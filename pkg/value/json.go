@@ -26,7 +26,10 @@ func (c *compiler) toJSON(k kind) stage {
 	if strict || c.rules.JSONNul.Word != "" {
 		g, strict = c.guard(jsonNul, c.rules.JSONNul), true
 	}
-	encode := appendJSON
+	encode := func(dst, text []byte) ([]byte, Hit, Fault) {
+		out, fault := appendJSON(dst, text)
+		return out, 0, fault
+	}
 	if k == kindJSONB {
 		encode = jsonbEncoder(c.guard(jsonDuplicate, c.rules.JSONDuplicate))
 	}
@@ -74,9 +77,9 @@ func withoutNul(text []byte) []byte {
 }
 
 // appendJSON appends a document as it is written, which is what json stores and sends.
-func appendJSON(dst, text []byte) ([]byte, Hit, Fault) {
+func appendJSON(dst, text []byte) ([]byte, Fault) {
 	if !json.Valid(text) {
-		return dst, 0, badJSON
+		return dst, badJSON
 	}
-	return append(dst, text...), 0, ""
+	return append(dst, text...), ""
 }

@@ -2,6 +2,7 @@ package value
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -48,6 +49,6 @@ func readName(in []byte) (n fullName, ok bool) {
 		return n, len(n.words) > 0
 	}
 	last, first := bytes.Fields(before), bytes.Fields(after)
-	n.words, n.last = append(first, last...), len(first)
+	n.words, n.last = slices.Concat(first, last), len(first)
 	return n, len(first) > 0 && len(last) > 0 && bytes.IndexByte(after, ',') < 0
 }

@@ -107,16 +107,6 @@ func (d *desk) compile(file string) (*mapping.Compiled, *mapping.TargetCatalog) 
 	return compiled, to
 }
 
-// mend goes by another mapping from now on.
-func (d *desk) mend(file string) {
-	d.Helper()
-	compiled, catalog := d.compile(file)
-	d.mapped = fitted{compiled, catalog}
-	_, err := d.ledger.AcceptMapping(d.Context(), d.name, ledger.Accepted{Hash: compiled.Hash, Fingerprint: compiled.Fingerprint},
-		mapping.Canonical(compiled.File), nil)
-	d.must(err)
-}
-
 func (d *desk) must(err error) {
 	d.Helper()
 	if err != nil {
