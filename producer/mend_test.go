@@ -97,6 +97,7 @@ func TestMending(t *testing.T) {
 		l.inTarget(`INSERT INTO app.users VALUES (gen_random_uuid(), 'theirs', 100, 'own'); DELETE FROM app.posts WHERE lid = 7; UPDATE app.users SET kind = 'changed' WHERE lid = 1`)
 		l.inTarget(`BEGIN; LOCK TABLE app.posts IN ROW EXCLUSIVE MODE`)
 		l.dir.Write(t, "migration.yaml", mended)
+		l.dies("redo_planned")
 		l.does("run", 0, "CLEAN", "IN USE SINCE THE LOAD", "app.users")
 		l.inTarget(`COMMIT`)
 		l.holds("own,changed,nine", `SELECT string_agg(kind, ',' ORDER BY lid = 3, lid < 100) FROM app.users WHERE lid IN (1, 3, 100)`)
