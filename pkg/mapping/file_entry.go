@@ -89,9 +89,10 @@ type GatherColumn struct {
 
 // Keep collects attributes, by LIKE patterns of their names, in one jsonb column.
 type Keep struct {
-	Into Word   `json:"into"`
-	Like []Word `json:"like"`
-	Pos  Pos    `json:"-"`
+	Into  Word   `json:"into"`
+	Like  []Word `json:"like"`
+	Rules Rules  `json:"rules,omitzero"` // never in a file: what its entry's and its own policies come to, where mappings are compared
+	Pos   Pos    `json:"-"`
 }
 
 // GatherMany says what becomes of a second attribute with the same name.

@@ -10,7 +10,7 @@ type Mend struct {
 	Kind   string // the first half of the causes that it is about
 	Entry  int    // position in the mapping's tables; -1 for all of them
 	Column string // of the target; empty where whole rows are concerned, or more than one column
-	Silent bool   // the earlier mapping said nothing where a text can hold what the policy is about, so that it may have arrived
+	Silent bool   // the earlier mapping said nothing where a text, or json, can hold what the policy is about, so that it may have arrived
 }
 
 // Mends compares the mapping that a migration has run with so far with another. The mends are all differences that change nothing of
@@ -41,7 +41,7 @@ func flat(f *File) *File {
 	return flat
 }
 
-// rules returns the rules of the entry's columns, of those with rules, in the order of the file.
+// rules returns the rules of the entry's columns, of those that have some or take the entry's policies, in the order of the file.
 func (e *Entry) rules() (all []*Rules) {
 	for i := range e.Columns {
 		if e.Columns[i].SQL != nil {
@@ -51,6 +51,9 @@ func (e *Entry) rules() (all []*Rules) {
 	if e.Gather != nil {
 		for i := range e.Gather.Columns {
 			all = append(all, &e.Gather.Columns[i].Rules)
+		}
+		if e.Gather.Keep != nil {
+			all = append(all, &e.Gather.Keep.Rules)
 		}
 	}
 	return all
@@ -151,7 +154,7 @@ func (m *mending) values(entry int, column string, old, now *Rules) {
 type named struct {
 	*Policy
 	name  string
-	heard bool // a text can hold what it is about, and does unless the mapping says reject
+	heard bool // a text, or json, can hold what it is about, and does unless the mapping says reject
 }
 
 func (p named) rejects() bool { return p.Do == "" || p.Do == PolicyReject }
@@ -160,7 +163,7 @@ func (p named) rejects() bool { return p.Do == "" || p.Do == PolicyReject }
 func (p *Policies) named() []named {
 	return []named{
 		{&p.ZeroDate, "zero_date", true}, {&p.PartialDate, "partial_date", true}, {&p.NulByte, "nul_byte", false}, {&p.BadText, "bad_text", false},
-		{&p.OutOfRange, "out_of_range", false}, {&p.TooLong, "too_long", false}, {&p.JSONNul, "json_nul", false},
+		{&p.OutOfRange, "out_of_range", false}, {&p.TooLong, "too_long", false}, {&p.JSONNul, "json_nul", true},
 		{&p.JSONDuplicate, "json_duplicate", false}, {&p.DSTGap, "dst_gap", false}, {&p.DSTOverlap, "dst_overlap", false},
 	}
 }

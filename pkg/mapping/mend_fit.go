@@ -40,15 +40,22 @@ func Harms(mends []Mend, old, now *Compiled) []string {
 
 // harm says what the mend does to values that have arrived, or "". Both columns are nil where they are no columns of the target.
 func (m Mend) harm(was, is *FedColumn) string {
+	document := is != nil && (is.Type.Name == "json" || is.Type.Name == "jsonb")
 	switch {
 	case was == nil || is == nil:
 		return ""
 	case m.Kind == "not_null" && !is.notNull:
 		return "if_null has a value for NULL, and the column is NULL in rows that have arrived"
-	case m.Silent && is.Type.IsText() && slices.Contains(is.rules, m.Kind):
-		return m.Kind + " is about dates that have arrived as texts, since nothing was said of them"
 	case m.Kind == "waits" && !slices.Contains(was.rules, "missing"):
 		return "it makes the identifiers of rows that have arrived, and refers to others by now"
+	case !slices.Contains(is.rules, m.Kind):
+		return ""
+	case m.Kind != "json_nul" && m.Silent && (is.Type.IsText() || document):
+		return m.Kind + " is about dates that have arrived as texts, since nothing was said of them"
+	case m.Kind == "json_nul" && m.Silent && is.Type.Name == "json":
+		return "json_nul is about characters that have arrived as they are written, since nothing was said of them"
+	case m.Kind == "json_nul" && !document && slices.Contains(was.rules, "nul_byte"):
+		return "json_nul is about characters of which nul_byte has made something in what has arrived"
 	}
 	return ""
 }

@@ -22,6 +22,7 @@ func (m *mending) gather(entry int, old, now *Gather) {
 	more := len(old.Leave) > before
 	if old.Keep != nil && now.Keep != nil {
 		more = old.keepMore(now.Keep.Like) || more
+		m.rules(entry, old.Keep.Into.Text, &old.Keep.Rules, &now.Keep.Rules)
 	}
 	if old.Many == ManyReject && (now.Many == ManyFirst || now.Many == ManyLast) {
 		old.Many, more = now.Many, true

@@ -59,7 +59,7 @@ func TestMends(t *testing.T) {
 		{"a value for NULL", []string{"note: note", "note: {sql: note, if_null: x}"}, "not_null 0.note", ""},
 		{"a policy of the column", []string{"note: note", "note: {sql: note, too_long: truncate}"}, "too_long 0.note", ""},
 		{"a policy of dates", []string{"note: note", "note: {sql: note, zero_date: to_null}"}, "zero_date 0.note (silent)", ""},
-		{"a policy of the file", []string{"name: m\n", "name: m\nbad_text: cp1252\n"}, "bad_text 0.kind, bad_text 0.born, bad_text 0.note, bad_text 0.nick, bad_text 1.sort", ""},
+		{"a policy of the file", []string{"name: m\n", "name: m\nbad_text: cp1252\n"}, "bad_text 0.kind, bad_text 0.born, bad_text 0.note, bad_text 0.nick, bad_text 0.extra, bad_text 1.sort", ""},
 		{"a policy that was another", []string{"bad_text: strip", "bad_text: cp1252"}, "", `tables[app.tags].columns[name].sql.policies.bad_text.do: was "strip", is "cp1252"`},
 		{"a policy that is said where it changes nothing", []string{"bad_text: strip", "bad_text: strip, nul_byte: reject"}, "", ""},
 		{"a policy that hears of a text by being said", []string{"note: note", "note: {sql: note, zero_date: reject}"}, "", `tables[app.users].columns[note].sql.policies: was not there, is {"zero_date":{"do":"reject"}}`},
@@ -109,6 +109,15 @@ func TestMends(t *testing.T) {
 	}
 }
 
+func TestPoliciesOfWhatIsKept(t *testing.T) {
+	said := func(policy string) *File { return parsed(t, edited(t, mendable, "name: m\n", "name: m\n"+policy+"\n")) }
+	_, other := Mends(said("nul_byte: {to: x}"), said("nul_byte: {to: y}"))
+	want := `tables[app.users].gather.keep.rules.policies.nul_byte.to: was "x", is "y"`
+	if !slices.Contains(other, want) {
+		t.Errorf("another policy of attributes that are kept is not seen: %q", other)
+	}
+}
+
 func TestMendsKnowAllPolicies(t *testing.T) {
 	var p Policies
 	policies := 0
@@ -138,6 +147,7 @@ var (
 	timestamptz = value.TargetType{OID: 1184, Name: "timestamp with time zone", Kind: 'b', Typmod: -1}
 	dateType    = value.TargetType{OID: 1082, Name: "date", Kind: 'b', Typmod: -1}
 	jsonbType   = value.TargetType{OID: 3802, Name: "jsonb", Kind: 'b', Typmod: -1}
+	jsonType    = value.TargetType{OID: 114, Name: "json", Kind: 'b', Typmod: -1}
 	short5      = value.TargetType{OID: 1043, Name: "character varying", Kind: 'b', Typmod: 9}
 )
 
@@ -146,6 +156,7 @@ func patientTarget(notNull func(string) bool) *TargetCatalog {
 	for _, c := range []TargetColumn{
 		{Name: "id", Type: uuidType}, {Name: "kind", Type: textType}, {Name: "born", Type: dateType}, {Name: "note", Type: short5}, {Name: "boss", Type: uuidType},
 		{Name: "joined", Type: timestamptz}, {Name: "joined_text", Type: textType}, {Name: "day", Type: dateType}, {Name: "size", Type: int4Type}, {Name: "doc", Type: jsonbType},
+		{Name: "raw", Type: jsonType}, {Name: "told", Type: textType},
 	} {
 		c.NotNull = c.Name == "id" || notNull(c.Name)
 		columns = append(columns, c)
@@ -206,6 +217,8 @@ tables:
       day: {sql: day` + column.String() + `}
       size: size
       doc: doc
+      raw: doc
+      told: {sql: doc, steps: [{json: $.a}]}
 `
 }
 
@@ -268,14 +281,15 @@ func TestAMendChangesNothingThatHasArrived(t *testing.T) {
 }
 
 // drawPatient draws a row of the patient in which one or two cells are odd: id, kind, born, note, the boss's key, the same as its owner
-// spells it, joined twice, day, size and doc.
+// spells it, joined twice, day, size and doc three times.
 func drawPatient(t *rapid.T) []value.Cell {
 	joined := []string{"0000-00-00 00:00:00", "2020-00-03 04:05:06", "-"}
+	nul := []string{`{"a": "x\u0000y"}`, "-"}
 	odd := [][]string{
 		{"1"}, {"2", "3", "4", "-"}, {"03.02.2020", "02.13.2020", "never", "-"}, {"", "a\xe4b", "a\x00b", "abcdefg", "-"}, {"-"}, {"-"}, joined, joined,
-		{"0000-00-00", "2020-02-00", "0000-02-03", "-"}, {"4000000000", "-"}, {`{"a": "\u0000"}`, "-"},
+		{"0000-00-00", "2020-02-00", "0000-02-03", "-"}, {"4000000000", "-"}, nul, nul, nul,
 	}
-	row := cells("1", "1", "2020-02-03", "abc", "2", "2", "2020-02-03 04:05:06", "2020-02-03 04:05:06", "2020-02-03", "7", `{"a": 1}`)
+	row := cells("1", "1", "2020-02-03", "abc", "2", "2", "2020-02-03 04:05:06", "2020-02-03 04:05:06", "2020-02-03", "7", `{"a": 1}`, `{"a": 1}`, `{"a": 1}`)
 	for range 2 {
 		i := rapid.IntRange(0, len(row)-1).Draw(t, "odd")
 		row[i] = cells(rapid.SampledFrom(odd[i]).Draw(t, "cell"))[0]
@@ -298,6 +312,9 @@ func TestHarms(t *testing.T) {
 			"tables[app.users].columns[note]: if_null has a value for NULL, and the column is NULL in rows that have arrived"},
 		{"a value for a NULL that was refused", []string{"size: size", "size: {sql: size, if_null: 0}"}, ""},
 		{"a reference", []string{"of: boss}", "of: boss, missing: leave}"}, ""},
+		{"a policy of json that stores what it is about", []string{"raw: doc", "raw: {sql: doc, json_nul: strip}"},
+			"tables[app.users].columns[raw]: json_nul is about characters that have arrived as they are written, since nothing was said of them"},
+		{"a policy of jsonb, which refuses what it is about", []string{"doc: doc", "doc: {sql: doc, json_nul: strip}"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			legacy := &LegacyCatalog{Server: "MariaDB", Tables: []LegacyTable{legacyTable("users", patientLegacy)}}
