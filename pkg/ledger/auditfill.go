@@ -49,11 +49,14 @@ func (a *AuditBook) fill(ctx context.Context) error {
 		{`ANALYZE pg_temp.rehome_unit`, nil},
 		{unitsOfRedos, []any{id.Migration, f.of, f.entry}},
 		{`ANALYZE pg_temp.rehome_unit`, nil},
-		// The planner does not know how long the arrays are, and a nested loop over them never ends.
+		// The planner does not know how long the arrays are, and a nested loop over them never ends; nor does a merge of two sides that
+		// are sorted by the shard alone. Joins by hash compare the keys.
 		{`SET LOCAL enable_nestloop = off`, nil},
+		{`SET LOCAL enable_mergejoin = off`, nil},
 		{rowsOfShard, []any{id.Migration, a.of.Ordinal, a.generation, f.ofUsers()}},
 		{rowsOfRedos, []any{id.Migration, a.of.Ordinal, a.generation, f.ofUsers()}},
 		{`SET LOCAL enable_nestloop = on`, nil},
+		{`SET LOCAL enable_mergejoin = on`, nil},
 		{`CREATE INDEX ON pg_temp.rehome_standing USING hash (target_key)`, nil},
 		{`ANALYZE pg_temp.rehome_standing`, nil},
 	} {
@@ -122,6 +125,7 @@ func (a *AuditBook) Standing(ctx context.Context, entries []int) (string, error)
 	}{
 		{`CREATE TEMPORARY TABLE rehome_known (target_key bytea NOT NULL) ON COMMIT DROP`, nil},
 		{`SET LOCAL enable_nestloop = off`, nil},
+		{`SET LOCAL enable_mergejoin = off`, nil},
 		{`INSERT INTO ` + name + ` SELECT t.target_key FROM rehome.manifest m CROSS JOIN LATERAL unnest(m.target_keys) AS t (target_key)
 		   WHERE m.migration = $1 AND m.entry = ANY ($2)` + notUndone, []any{a.claim.Shard.Migration, entries}},
 		{`ANALYZE ` + name, nil},

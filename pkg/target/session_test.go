@@ -24,6 +24,19 @@ func TestConnect(t *testing.T) {
 			}
 		}
 	})
+	t.Run("has no statement compiled, however dear it looks", func(t *testing.T) {
+		conn, config := open(t)
+		run(t, conn, `ALTER DATABASE `+quote(config.Database)+` SET jit = on`)
+		strict := session(t, config)
+		run(t, strict, `SET jit_above_cost = 0`)
+		rows, err := strict.Query(t.Context(), `EXPLAIN SELECT count(*) FROM generate_series(1, 1000)`)
+		must(t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		must(t, err)
+		if plan := strings.Join(lines, "\n"); strings.Contains(plan, "JIT") || !strings.Contains(plan, "Aggregate") {
+			t.Error(plan)
+		}
+	})
 	t.Run("makes every session of a pool so", func(t *testing.T) {
 		_, config := open(t)
 		pooled, err := pgxpool.ParseConfig(config.ConnString())
