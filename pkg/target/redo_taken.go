@@ -18,17 +18,18 @@ func (t *Tx) Taken(ctx context.Context, e *mapping.RowPlan, row func(unit int32,
 		return err
 	}
 	const query = `
-		SELECT c.relname::text AS name, array_agg(a.attname::text ORDER BY k.place) AS columns
+		SELECT c.relname::text AS name, coalesce(bool_or((to_jsonb(i) ->> 'indnullsnotdistinct')::bool), false) AS nulls,
+		       array_agg(a.attname::text ORDER BY k.place) AS columns, array_agg(format('OPERATOR(%I.%s)', n.nspname, o.oprname) ORDER BY k.place) AS operators
 		  FROM pg_index AS i
 		  JOIN pg_class AS c ON c.oid = i.indexrelid
-		 CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+		 CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, opclass, place)
 		  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+		  JOIN pg_opclass AS oc ON oc.oid = k.opclass
+		  JOIN pg_amop AS m ON m.amopfamily = oc.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = oc.opcintype AND m.amoprighttype = oc.opcintype
+		  JOIN pg_operator AS o ON o.oid = m.amopopr
+		  JOIN pg_namespace AS n ON n.oid = o.oprnamespace
 		 WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
 		 GROUP BY c.relname ORDER BY c.relname`
-	type unique struct {
-		Name    string
-		Columns []string
-	}
 	uniques, err := collect[unique](ctx, t.conn, query, g.OID)
 	if err != nil {
 		return classify(err, "look up the unique indexes of "+g.full(), g.full())
@@ -37,7 +38,7 @@ func (t *Tx) Taken(ctx context.Context, e *mapping.RowPlan, row func(unit int32,
 		if !g.feeds(u.Columns) || slices.Equal(slices.Sorted(slices.Values(u.Columns)), slices.Sorted(slices.Values(g.bareKeys()))) {
 			continue // of rows with one key it is told elsewhere
 		}
-		err := t.pages(ctx, g.takenBy(t, u.Columns), nil, nil, "look for rows of "+g.full()+" that have what "+u.Name+" allows once", g.full(), func(values [][]byte) error {
+		err := t.pages(ctx, g.takenBy(t, &u), nil, nil, "look for rows of "+g.full()+" that have what "+u.Name+" allows once", g.full(), func(values [][]byte) error {
 			return row(int32(binary.BigEndian.Uint32(values[0])), u.Name, appendFields(nil, values[1:]))
 		}, page)
 		if err != nil {
@@ -45,6 +46,28 @@ func (t *Tx) Taken(ctx context.Context, e *mapping.RowPlan, row func(unit int32,
 		}
 	}
 	return nil
+}
+
+// A unique is an index that allows once what a row has in its columns.
+type unique struct {
+	Name      string
+	Nulls     bool // NULLs are equal, too
+	Columns   []string
+	Operators []string // by which the index compares: a bare = would compare a citext as text
+}
+
+// alike is the condition that rows t and n have the same in the columns.
+func (u *unique) alike() string {
+	var terms []string
+	for i, name := range u.Columns {
+		t, n := "t."+quote(name), "n."+quote(name)
+		term := t + " " + u.Operators[i] + " " + n
+		if u.Nulls {
+			term = "(" + term + " OR " + t + " IS NULL AND " + n + " IS NULL)"
+		}
+		terms = append(terms, term)
+	}
+	return strings.Join(terms, " AND ")
 }
 
 // feeds reports whether all of the columns are fed.
@@ -58,12 +81,9 @@ func (s *shape) feeds(columns []string) bool {
 }
 
 // takenBy asks for staged rows that are like another row in the columns.
-func (g *ground) takenBy(t *Tx, columns []string) string {
-	var alike, others, all []string
-	for _, name := range columns {
-		alike = append(alike, "t."+quote(name)+" = n."+quote(name))
-	}
-	like := strings.Join(alike, " AND ")
+func (g *ground) takenBy(t *Tx, u *unique) string {
+	var others, all []string
+	like := u.alike()
 	for _, other := range t.groundsOf(g.OID) {
 		others = append(others, ` AND NOT EXISTS (SELECT FROM `+other.base+` AS b WHERE `+g.same("b", "t")+`)`+
 			` AND NOT EXISTS (SELECT FROM `+other.new+` AS m WHERE `+g.same("m", "t")+`)`)

@@ -284,4 +284,21 @@ func TestRedoLooks(t *testing.T) {
 			t.Errorf("gone %q", gone)
 		}
 	})
+	t.Run("what a unique index allows once is what the index itself takes for the same", func(t *testing.T) {
+		conn, _ := open(t, `CREATE SCHEMA app`, `CREATE EXTENSION citext SCHEMA public`,
+			`CREATE TABLE app.members (id int PRIMARY KEY, mail public.citext UNIQUE, nick text, CONSTRAINT nicks UNIQUE NULLS NOT DISTINCT (nick))`,
+			`INSERT INTO app.members VALUES (1, 'A@x', 'a'), (2, 'b@x', NULL)`)
+		members := plan(t, conn, "app.members", 1, "id", "mail", "nick")
+		c := newContest(t, conn, members)
+		c.stage(members, versions{3: "a@X,c", 4: "d@x,-", 5: "e@x,E", 6: "E@x,f", 7: "g@x,A"}, nil)
+		var got []string
+		must(t, c.tx.Taken(t.Context(), members, func(unit int32, name string, _ []byte) error {
+			got = append(got, fmt.Sprint(unit, " ", name))
+			return nil
+		}, none))
+		slices.Sort(got)
+		if want := []string{"3 members_mail_key", "4 nicks", "5 members_mail_key", "6 members_mail_key"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 }
