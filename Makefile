@@ -33,7 +33,7 @@ demo: build ## migrates a generated community of USERS=100000 users on private s
 
 .PHONY: test
 test: servers ## every test, with the race detector, in random order
-	CGO_ENABLED=1 go test -race -shuffle=on -timeout 15m ./...
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m ./...
 
 .PHONY: mysqld
 mysqld: ## the MySQL server that test-mysql starts

@@ -103,12 +103,11 @@ func (p *population) target() string {
 	for _, r := range p.relations {
 		fmt.Fprintf(&out, "CREATE TABLE app.%s (id uuid PRIMARY KEY, lid int, note text", r.name)
 		for _, part := range r.parts {
-			switch {
-			case part.to == nil:
-				fmt.Fprintf(&out, ", %s %s", part.name, part.kind.target)
-			default:
-				fmt.Fprintf(&out, ", %s uuid", part.name)
+			kind := "uuid"
+			if part.to == nil {
+				kind = part.kind.target
 			}
+			fmt.Fprintf(&out, ", %s %s", part.name, kind)
 			if part.unique {
 				out.WriteString(" UNIQUE")
 			}
