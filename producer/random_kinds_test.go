@@ -44,7 +44,7 @@ var passageKinds = func() (out []columnKind) {
 			continue
 		}
 		out = append(out, columnKind{passage.from, passage.to, cmp.Or(passage.column, "v"), func(p *population) arrival {
-			if len(bad) > 0 && p.toss(badOnce) {
+			if len(bad) > 0 && p.bad() {
 				return pick(p, bad)
 			}
 			return pick(p, good)
@@ -52,9 +52,6 @@ var passageKinds = func() (out []columnKind) {
 	}
 	return out
 }()
-
-// badOnce is how many values there are for one that no rule allows.
-const badOnce = 40
 
 // changed is a value that rules have changed.
 func changed(in, out string, rules ...string) arrival {
@@ -69,7 +66,7 @@ func (p *population) numberKind() columnKind {
 	policy := pick(p, []string{"reject", "to_null", "clamp"})
 	return columnKind{"BIGINT", "smallint", "{sql: v, out_of_range: " + policy + "}", func(p *population) arrival {
 		n := int64(p.IntN(1<<16)) - 1<<15
-		if p.toss(badOnce) {
+		if p.bad() {
 			n = pick(p, []int64{1 << 15, -1<<15 - 1, 1<<63 - 1, -1 << 63})
 		}
 		in := fmt.Sprint(n)
@@ -90,7 +87,7 @@ func (p *population) textKind() columnKind {
 	policy := pick(p, []string{"reject", "truncate"})
 	return columnKind{"TEXT", "varchar(9)", "{sql: v, steps: [trim], too_long: " + policy + "}", func(p *population) arrival {
 		text := p.text(9)
-		if p.toss(badOnce) {
+		if p.bad() {
 			text += strings.Repeat("x", 10)
 		}
 		var rules []string
@@ -115,12 +112,14 @@ func (p *population) dateKind() columnKind {
 	return columnKind{"DATE", "date", "{sql: v, zero_date: " + zero + ", partial_date: " + partial + "}", func(p *population) arrival {
 		year, month, day := 1+p.IntN(9999), 1+p.IntN(12), 1+p.IntN(28)
 		rule, policy := "", ""
-		switch p.IntN(badOnce) {
-		case 0:
+		which := p.IntN(3)
+		switch {
+		case !p.bad():
+		case which == 0:
 			year, month, day, rule, policy = 0, 0, 0, "zero_date", strings.Trim(zero, `"`)
-		case 1:
+		case which == 1:
 			month, rule, policy = 0, "partial_date", partial
-		case 2:
+		default:
 			day, rule, policy = 0, "partial_date", partial
 		}
 		in := fmt.Sprintf("'%04d-%02d-%02d'", year, month, day)
@@ -144,7 +143,7 @@ func (p *population) mapKind() columnKind {
 	return columnKind{"INT", "text", "{sql: v, values: {1: one, 2: two}, otherwise: " + otherwise + "}", func(p *population) arrival {
 		in := pick(p, []string{"1", "2"})
 		switch {
-		case !p.toss(badOnce):
+		case !p.bad():
 			return changed(in, map[string]string{"1": "one", "2": "two"}[in], "values")
 		case otherwise == "keep":
 			return arrival{"-7", "-7"}
@@ -164,7 +163,7 @@ func (p *population) nullKind() columnKind {
 		feed, out = "{sql: v, if_null: none}", changed("NULL", "none", "if_null")
 	}
 	return columnKind{"VARCHAR(20)", "text NOT NULL", feed, func(p *population) arrival {
-		if p.toss(badOnce) {
+		if p.bad() {
 			return out
 		}
 		text := p.text(5)
@@ -177,7 +176,11 @@ var mailKind = columnKind{"VARCHAR(60)", "text", "v", func(p *population) arriva
 	if p.toss(20) {
 		return null
 	}
-	mail := fmt.Sprintf("%d@x.example", p.IntN(900))
+	p.mails++
+	mail := fmt.Sprintf("%d@x.example", p.mails)
+	if p.bad() {
+		mail = "1@x.example"
+	}
 	return arrival{"'" + mail + "'", mail}
 }}
 

@@ -14,6 +14,8 @@ type population struct {
 	attrs     *attributes // of the users, or nil
 	waves     bool
 	shardRows int
+	oneIn     int // so many values of all are bad: nobody's keys, colliding mails, what no rule allows
+	mails     int
 }
 
 // A relation is a legacy table that feeds a table of the target.
@@ -78,10 +80,13 @@ type attribute struct {
 	name, value *string
 }
 
+// never is how often something is bad in a population in which all is well.
+const never = 1 << 60
+
 func newPopulation(seed uint64) *population {
 	p := &population{Rand: rand.New(rand.NewPCG(seed, 3))}
 	p.keys = pick(p, keyKinds)
-	p.shardRows, p.waves = 5+p.IntN(60), p.toss(2)
+	p.shardRows, p.waves, p.oneIn = 5+p.IntN(60), p.toss(2), pick(p, []int{8, 15, 30, never})
 	p.relations = append(p.relations, p.relation("users", "user_key"))
 	for i := range 1 + p.IntN(3) {
 		p.relations = append(p.relations, p.relation(fmt.Sprintf("t%d", i+1), "id"))
@@ -105,6 +110,8 @@ func newPopulation(seed uint64) *population {
 }
 
 func pick[T any](p *population, from []T) T { return from[p.IntN(len(from))] }
+
+func (p *population) bad() bool { return p.toss(p.oneIn) }
 
 // toss is true once in so many times.
 func (p *population) toss(n int) bool { return p.IntN(n) == 0 }
@@ -147,7 +154,7 @@ func (p *population) columns(i int, r *relation) {
 
 func (p *population) makeUsers() {
 	users := p.relations[0]
-	for n := range 15 + p.IntN(40) {
+	for n := range 15 + p.IntN(50) {
 		r := &record{in: users, n: n + 1}
 		r.key, r.literal = p.keys.make(p, n)
 		users.records = append(users.records, r)
@@ -166,19 +173,16 @@ func (p *population) makeUsers() {
 	for _, r := range users.records {
 		r.attrs = draw(p.keys.spell(p, r), len(attributeNames))
 	}
-	p.attrs.homeless = draw(p.keys.nobody, 4)
+	if p.oneIn < never {
+		p.attrs.homeless = draw(p.keys.nobody, 4)
+	}
 }
 
 func (p *population) makeRows(r *relation) {
 	users := p.relations[0].records
 	for n := range p.IntN(3 * len(users)) {
 		row := &record{in: r, n: n + 1, key: fmt.Sprint(n + 1), literal: fmt.Sprint(n + 1)}
-		switch p.IntN(25) {
-		case 0:
-			row.owner.literal = "NULL"
-		case 1:
-			row.owner.literal = p.keys.nobody
-		default:
+		if row.owner.literal = pick(p, []string{"NULL", p.keys.nobody}); !p.bad() {
 			row.owner.to = pick(p, users)
 			row.owner.literal = p.keys.spell(p, row.owner.to)
 		}
@@ -188,7 +192,7 @@ func (p *population) makeRows(r *relation) {
 
 // fill draws what stands in a row, now that all rows are there that it may name.
 func (p *population) fill(row *record) {
-	row.kept = !row.in.filtered || !p.toss(8)
+	row.kept = !row.in.filtered || !p.bad()
 	row.note = p.text(12)
 	for _, part := range row.in.parts {
 		var cell arrival
@@ -206,13 +210,13 @@ func (p *population) fill(row *record) {
 }
 
 func (p *population) mention(to *relation) mention {
-	switch n := p.IntN(20); {
-	case n < 6 || len(to.records) == 0:
-		return mention{literal: "NULL"}
-	case n == 6 && to.ofUsers():
+	switch bad := p.bad(); {
+	case bad && to.ofUsers():
 		return mention{literal: p.keys.nobody}
-	case n == 6:
+	case bad:
 		return mention{literal: "999999"}
+	case p.toss(3) || len(to.records) == 0:
+		return mention{literal: "NULL"}
 	}
 	row := pick(p, to.records)
 	if to.ofUsers() {
@@ -237,7 +241,7 @@ var attributeNames = []string{"nick", "level", "token", "wp_a", "wp_b", "wp_😀
 
 // attributeName is the name of that number, or now and then one that nobody knows, or that another row may have.
 func (p *population) attributeName(i int) *string {
-	if p.toss(60) {
+	if p.bad() && p.toss(3) {
 		return pick(p, []*string{nil, new("Nick"), new("strange"), new("nick"), new("wp_a")})
 	}
 	return &attributeNames[i]
@@ -248,7 +252,7 @@ func (p *population) attributeValue() *string {
 		return nil
 	}
 	text := []rune(p.text(8))
-	if !p.toss(60) {
+	if !p.bad() || !p.toss(3) {
 		text = text[:min(len(text), 6)] // what nick has room for
 	}
 	return new(string(text))
