@@ -167,6 +167,16 @@ func TestAgain(t *testing.T) {
 		l.does("run --again", 0, "CLEAN")
 		l.is(fresh(l, mendLegacy+swapped, mended))
 	})
+	for name, more := range map[string]string{"users come first": "", "rows of nobody come first": `INSERT INTO posts SELECT seq, NULL, NULL FROM seq_100_to_119;`} {
+		t.Run("rows that have found an owner, or lost theirs, go along when "+name, func(t *testing.T) {
+			l := newLab(t, mendLegacy+more, mendTarget, mended)
+			l.does("run", 0, "CLEAN")
+			moved := `UPDATE posts SET user_id = 1 WHERE id = 4; UPDATE posts SET user_id = NULL WHERE id = 3;`
+			l.inLegacy(moved)
+			l.does("run --again", 0, "CLEAN")
+			l.is(fresh(l, mendLegacy+more+moved, mended))
+		})
+	}
 	t.Run("a mapping that makes other rows of the same users is refused", func(t *testing.T) {
 		l := newLab(t, mendLegacy, mendTarget, mended)
 		l.does("run", 0, "CLEAN")
