@@ -79,9 +79,15 @@ tables:
 		if i < 0 || r.Problems() != 1 {
 			t.Fatalf("%+v", r.Findings)
 		}
-		if f := r.Findings[i]; f.Rows != 1 || f.Users != 1 || f.Line != 12 || !slices.Equal(f.Samples, []string{"2"}) {
+		if f := r.Findings[i]; f.Rows != 1 || f.Users != 1 || f.Line != 12 || !slices.Equal(f.Samples, []string{"2"}) || f.Table != "meta" ||
+			!slices.Equal(f.Values, []preflight.Counted{{Value: "strange", Rows: 1}}) || !strings.Contains(f.Fix, "leave: {strange: WHY}") {
 			t.Errorf("%+v", f)
 		}
+		l.inLegacy(`UPDATE meta SET k = 'first' WHERE mid = 2; INSERT INTO meta VALUES (4, 2, 'first', 'w')`)
+		if f := l.sees(l.checks(5, "--full"), "gather:app.users.first"); f.Table != "meta" || !strings.Contains(f.Fix, "many: first") {
+			t.Errorf("%+v", f)
+		}
+		l.inLegacy(`DELETE FROM meta WHERE mid = 4`)
 		l.inLegacy(`UPDATE meta SET k = 'first', v = 'too long' WHERE mid = 2`)
 		if f := l.sees(l.checks(5, "--full"), "too_long:app.users.first"); f.Rows != 1 || f.Line != 12 || f.Path != "tables[0].gather.columns.first" {
 			t.Errorf("%+v", f)

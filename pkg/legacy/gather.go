@@ -76,6 +76,7 @@ type batch struct {
 type fault struct {
 	cause string
 	key   keyspace.Key
+	name  string
 }
 
 func (s *Snapshot) batch(p *mapping.RowPlan, slice shard.Slice, all []keyspace.Key, first, limit int) *batch {
@@ -170,7 +171,7 @@ func (b *batch) add(at int, cells []value.Cell) error {
 		return nil
 	}
 	k, err := key(cells[:n], b.plan.Gather.Plan.SourceKinds)
-	b.faults[at] = fault{cause, k}
+	b.faults[at] = fault{cause, k, string(cells[n])}
 	return err
 }
 
@@ -197,7 +198,8 @@ func (b *batch) readRows(ctx context.Context, yield func(shard.Row) error) error
 		} else if !b.plan.Joined {
 			b.users[at] = nil // no other row of this user comes, and what the row holds is all that keeps it in memory
 		}
-		row.Attributes = shard.Attributes{Rows: a.Rows, Gathered: a.Gathered, LeftOut: a.LeftOut, Cause: b.faults[at].cause, Key: b.faults[at].key}
+		row.Attributes = shard.Attributes{Rows: a.Rows, Gathered: a.Gathered, LeftOut: a.LeftOut, Cause: b.faults[at].cause, Key: b.faults[at].key,
+			Name: b.faults[at].name}
 		all = a.AppendCells(append(all[:0], row.Cells...))
 		row.Cells = all
 		if n := width(all); n > r.limit {

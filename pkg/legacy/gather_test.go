@@ -104,7 +104,7 @@ func TestAttributesComeWithTheirUsersRow(t *testing.T) {
 	}
 	want := map[string]gathered{
 		"1": {`110Ulm{"ka":"7","kb":"8"}`, shard.Attributes{Rows: 4, Gathered: 3, LeftOut: 1}},
-		"2": {`220{}`, shard.Attributes{Rows: 3, LeftOut: 1, Cause: "gather:app.users", Key: keyspace.Key{"4"}}},
+		"2": {`220{}`, shard.Attributes{Rows: 3, LeftOut: 1, Cause: "gather:app.users", Key: keyspace.Key{"4"}, Name: "TOKEN"}},
 		"3": {`3{}`, shard.Attributes{}},
 		"5": {`550{"k":""}`, shard.Attributes{Rows: 3, Gathered: 2, LeftOut: 1}},
 	}

@@ -26,6 +26,7 @@ type feeding struct {
 	path string // below the entry's; empty where there is no such column
 	pos  mapping.Pos
 	sql  string // the expression; empty where there is none
+	of   string // the attribute that is gathered; empty where none is
 	uuid bool
 }
 
@@ -50,6 +51,7 @@ func feedingOf(m *mapping.Compiled, p *mapping.RowPlan, column int) *feeding {
 	for i := range e.Gather.Columns {
 		if c := &e.Gather.Columns[i]; c.Name == name {
 			out.path, out.pos, out.Rules = "gather.columns."+name, c.Pos, c.Rules
+			out.of = c.Of.Text
 		}
 	}
 	return out
@@ -158,7 +160,10 @@ func (f fixing) message() string {
 	case f.kind == "unique":
 		return rows + " would collide under " + strings.TrimPrefix(f.cause, "unique:"+f.plan.Into+".")
 	case strings.HasPrefix(f.kind, "gather"):
-		return rows + has + "an attribute that gather does not say anything about, or twice"
+		if f.column >= 0 {
+			return rows + has + "an attribute twice, and many does not say which of them counts"
+		}
+		return rows + has + "an attribute that gather does not name"
 	case known:
 		return rows + has + what
 	}

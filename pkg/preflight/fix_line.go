@@ -26,7 +26,7 @@ func (f fixing) fix() string {
 		return f.missing()
 	case "unowned":
 		if f.plan.GatheredBy != nil || f.plan.Gather != nil {
-			return "write unowned: leave"
+			return "write unowned: leave at the entry of " + f.plan.Into
 		}
 		if f.plan.OfUsers() && f.plan.Unowned == mapping.UnownedReject {
 			return "write unowned: leave, or unowned: migrate where the rows make sense without their user"
@@ -45,7 +45,7 @@ func (f fixing) fix() string {
 		return "write unowned: leave, or feed " + f.plan.Into + " from a table that has a row of each user"
 	}
 	if strings.HasPrefix(f.kind, "gather") {
-		return "name the attribute under gather: in columns, keep or leave; or say many"
+		return f.gathered()
 	}
 	return "say what becomes of it: by a step, a policy, values, or in sql"
 }
@@ -162,6 +162,18 @@ func fits(format, text string) bool {
 	}
 	_, _, _, fault := program.Append(nil, []byte(text))
 	return fault == ""
+}
+
+// gathered is what to write under gather.
+func (f fixing) gathered() string {
+	if f.column >= 0 {
+		return "write many: first, or last, or array under gather"
+	}
+	var names []string
+	for _, v := range f.top() {
+		names = append(names, scalar(v.Value)+": WHY")
+	}
+	return "write under gather leave: {" + strings.Join(names, ", ") + "}, or name them in columns or keep"
 }
 
 func (f fixing) missing() string {

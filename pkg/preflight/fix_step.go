@@ -1,8 +1,10 @@
 package preflight
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"rehome/pkg/mapping"
 )
@@ -28,9 +30,33 @@ func (f fixing) step() string {
 	case "base64":
 		return "write the step {base64: [url, unpadded, lines]} with those of the three that the values need, or " + f.only("base64")
 	case "php", "hex", "unix", "name":
+		if f.fed.of != "" || f.passes(f.kind) {
+			return "mend the data, or write " + f.without()
+		}
 		return "write " + f.only(f.kind)
 	}
 	return ""
+}
+
+// passes reports whether the step's pattern lets a value through that the step has refused.
+func (f fixing) passes(step string) bool {
+	pattern := regexp.MustCompile(patterns[step])
+	return slices.ContainsFunc(f.top(), func(v Counted) bool { return pattern.MatchString(v.Value) })
+}
+
+// without is an expression that is NULL in the rows that were met.
+func (f fixing) without() string {
+	if len(f.plan.SourceKey) != 1 || len(f.samples) == 0 {
+		return "an expression that is NULL in such a row"
+	}
+	keys := strings.Join(f.samples, ", ")
+	if f.rows+f.behind > int64(len(f.samples)) {
+		keys += ", …"
+	}
+	if g := f.entry.Gather; f.fed.of != "" && len(g.User) == 1 {
+		return "under gather value: \"IF(" + g.User[0].SQL + " IN (" + keys + ") AND " + g.Name.SQL + " = '" + f.fed.of + "', NULL, " + g.Value.SQL + ")\""
+	}
+	return "sql: \"IF(" + f.plan.SourceKey[0] + " IN (" + keys + "), NULL, " + f.sql() + ")\""
 }
 
 // only is an expression of the values that a step takes.

@@ -9,7 +9,7 @@ import (
 )
 
 func TestTheFixOfAValueThatAStepRefuses(t *testing.T) {
-	f := fixing{fed: &feeding{sql: "meta", Rules: mapping.Rules{Steps: []mapping.Step{{Name: "php"}, {Name: "json", Args: []string{`$.a."b"`}}}}}}
+	f := fixing{account: &account{}, fed: &feeding{sql: "meta", Rules: mapping.Rules{Steps: []mapping.Step{{Name: "php"}, {Name: "json", Args: []string{`$.a."b"`}}}}}}
 	for kind, want := range map[string]string{
 		"json_path": `write the step {json: ["$.a.\"b\"", to_null]}`,
 		"charset":   "write the step {charset: [utf8, cp1252]}",
@@ -20,6 +20,20 @@ func TestTheFixOfAValueThatAStepRefuses(t *testing.T) {
 		if got := f.fix(); got != want {
 			t.Errorf("%s: %s", kind, got)
 		}
+	}
+}
+
+func TestTheFixOfAValueThatThePatternOfItsStepLetsThrough(t *testing.T) {
+	a := &account{rows: 6, values: map[string]int64{`a:1:{s:9:"cut`: 6}, samples: []string{"44", "45"}}
+	plan := &mapping.RowPlan{SourceKey: []string{"ID"}}
+	f := fixing{account: a, plan: plan, entry: &mapping.Entry{}, fed: &feeding{sql: "roles"}, kind: "php"}
+	if got, want := f.fix(), `mend the data, or write sql: "IF(ID IN (44, 45, …), NULL, roles)"`; got != want {
+		t.Error(got)
+	}
+	a.rows, f.fed = 2, &feeding{of: "wp_roles"}
+	f.entry.Gather = &mapping.Gather{User: []mapping.Expr{{SQL: "user_id"}}, Name: mapping.Expr{SQL: "k"}, Value: mapping.Expr{SQL: "v"}}
+	if got, want := f.fix(), `mend the data, or write under gather value: "IF(user_id IN (44, 45) AND k = 'wp_roles', NULL, v)"`; got != want {
+		t.Error(got)
 	}
 }
 

@@ -114,7 +114,7 @@ func (r *reader) ungathered(row shard.Row) bool {
 	}
 	_, object, _ := strings.Cut(row.Attributes.Cause, ":")
 	column := slices.IndexFunc(r.plan.Columns, func(c mapping.FedColumn) bool { return object == r.plan.Into+"."+c.Name })
-	r.refuse(string(row.Unit), ground{entry: r.plan.Ordinal, column: column, cause: row.Attributes.Cause}, keyText(row.Attributes.Key))
+	r.refuse(string(row.Unit), ground{entry: r.plan.Ordinal, column: column, cause: row.Attributes.Cause}, keyText(row.Attributes.Key)).value(row.Attributes.Name)
 	return true
 }
 
@@ -137,12 +137,22 @@ func (r *reader) troubles(row shard.Row) {
 			a := r.accounts.of(g)
 			a.behind++
 			a.sample(key)
-			a.value(r.offender(t.Column, row.Cells))
+			r.offend(a, t.Column, row.Cells)
 		case t.Ending == mapping.Waits:
 			g.kind = waits
-			r.wait(unit, g, key).value(r.offender(t.Column, row.Cells))
+			r.offend(r.wait(unit, g, key), t.Column, row.Cells)
 		default:
-			r.refuse(unit, g, key).value(r.offender(t.Column, row.Cells))
+			r.offend(r.refuse(unit, g, key), t.Column, row.Cells)
+		}
+	}
+}
+
+// offend counts the value that is why, unless that is NULL, which the cause says.
+func (r *reader) offend(a *account, column int, cells []value.Cell) {
+	for _, at := range r.plan.Columns[column].Origin.Cells {
+		if cells[at] != nil {
+			a.value(r.offender(column, cells))
+			return
 		}
 	}
 }

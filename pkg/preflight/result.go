@@ -43,6 +43,9 @@ func (s *scan) finding(g ground, a *account) Finding {
 	}
 	if len(f.Samples) > 0 {
 		f.Table = plan.Source
+		if c.kind == "gather" && plan.Gather != nil { // their keys are those of the attributes
+			f.Table = plan.Gather.Plan.Source
+		}
 	}
 	return f
 }

@@ -31,6 +31,7 @@ type Attributes struct {
 	LeftOut  int64        // those whose names the mapping leaves
 	Cause    string       // why they cannot be gathered, KIND:TABLE.COLUMN; empty where they can
 	Key      keyspace.Key // of the attribute row that is why
+	Name     string       // of that attribute, for who asks; empty for NULL
 }
 
 // A Window is a bounded run of encoded rows of one entry, which is copied and read back as one.
