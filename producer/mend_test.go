@@ -62,7 +62,7 @@ func TestMending(t *testing.T) {
 		l.keeps(parts)
 		l.holds("0", `SELECT count(*) FROM rehome.waiting`)
 	})
-	for _, point := range []string{"mapping_accepted", "redo_planned", "settling_begins"} {
+	for _, point := range []string{"mapping_accepted", "redo_planned", "redone", "settling_begins"} {
 		t.Run("it comes to the same when the run dies at "+point, func(t *testing.T) {
 			l := newLab(t, mendLegacy, mendTarget, mendMapping)
 			l.does("run", 4)

@@ -2,6 +2,7 @@ package producer
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"rehome/pkg/dispatch"
 	"rehome/pkg/ledger"
 	"rehome/pkg/mapping"
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/plan"
 	"rehome/pkg/report"
 	"rehome/pkg/shard"
@@ -175,7 +177,8 @@ func (l *looker) redo(ctx context.Context) (moved bool, err error) {
 			break
 		}
 	}
-	if err == nil && (moved || l.left != (ledger.Left{})) {
+	pausepoint.At("redone")
+	if err == nil && l.m.State != ledger.Finished {
 		err = l.clashAgain(ctx)
 	}
 	if err != nil {
@@ -187,6 +190,9 @@ func (l *looker) redo(ctx context.Context) (moved bool, err error) {
 
 // wait publishes the planned shards up to the wave and returns when none is left.
 func (l *looker) wait(ctx context.Context, wave int) error {
+	if err := l.unfinish(ctx); err != nil {
+		return err
+	}
 	l.swept = time.Time{}
 	for {
 		if time.Since(l.swept) >= dispatch.Every {
@@ -213,6 +219,26 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 		case <-time.After(next):
 		}
 	}
+}
+
+// unfinish notes, before shards of a migration are moved that was finished, that what the end of the load has counted does not hold any more:
+// a run that dies when they are done, and before it has counted again, would else leave them to the old verdict.
+func (l *looker) unfinish(ctx context.Context) error {
+	if l.m.State != ledger.Finished {
+		return nil
+	}
+	left, err := l.ledger.Left(ctx, l.m.Name)
+	if err != nil || left == (ledger.Left{}) {
+		return err
+	}
+	if err := l.ledger.SetClosing(ctx, l.m.Name, json.RawMessage("{}"), "", ""); err != nil {
+		return err
+	}
+	if err := l.ledger.SetState(ctx, l.m.Name, ledger.Settling); err != nil {
+		return err
+	}
+	l.m.State, l.m.Closing = ledger.Settling, nil
+	return nil
 }
 
 // look tells how many shards up to the wave are left, and whether the run has to end.
