@@ -204,7 +204,7 @@ func (o *oracle) collide() {
 		for _, user := range group {
 			o.out[user] = true
 			for _, row := range o.rowsOf(user) {
-				if row.fate != isLeftOut {
+				if row.kept {
 					row.fate = isSetAside
 				}
 			}

@@ -8,8 +8,9 @@ import (
 	"rehome/pkg/shard"
 )
 
-// EndGathered counts the attributes of the users with the given canonical keys as set aside, since the rows that took them in are taken
-// out in the same transaction; entry is that of the attribute table. It returns how that changes the entry's sums, signed.
+// EndGathered counts what an entry has gathered and left out of the users with the given canonical keys as set aside: of an attribute
+// table, since the rows that took them in are taken out in the same transaction, of another entry, since the users are. It returns how
+// that changes the entry's sums, signed.
 func (l *Ledger) EndGathered(ctx context.Context, tx pgx.Tx, name string, entry int, users [][]byte) (shard.Table, error) {
 	all := shard.Table{Entry: entry}
 	found, err := askAbout(name, userFamily, users).dossiers(ctx, tx)

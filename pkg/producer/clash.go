@@ -180,6 +180,9 @@ func (r *Run) quarantine(ctx context.Context, clashes []clash) error {
 		if err := r.stopWaiting(ctx, tx, users, &s.Receipt); err != nil {
 			return err
 		}
+		if err := r.stopLeaving(ctx, tx, users, &s.Receipt); err != nil {
+			return err
+		}
 		n := int64(len(users))
 		s.Receipt.Users = shard.Users{Migrated: -n, Quarantined: n}
 		return r.takeOut(ctx, tx, s, out, func(t *shard.Table, rows int64) { t.SetAside += rows })
@@ -195,6 +198,23 @@ func (r *Run) stopWaiting(ctx context.Context, tx pgx.Tx, users [][]byte, receip
 	for _, w := range waited {
 		receipt.Tables = append(receipt.Tables, shard.Table{Entry: w.Entry, Waiting: -w.Rows, SetAside: w.Rows})
 		receipt.Causes = append(receipt.Causes, shard.Cause{Cause: w.Cause, Rows: -w.Rows})
+	}
+	return nil
+}
+
+// stopLeaving counts what a rule left out of the rows of users who are quarantined as set aside: so it is where a shard has quarantined them.
+func (r *Run) stopLeaving(ctx context.Context, tx pgx.Tx, users [][]byte, receipt *shard.Receipt) error {
+	for _, p := range r.mapping.Plans {
+		if !p.OfUsers() || p.GatheredBy != nil {
+			continue
+		}
+		change, err := r.ledger.EndGathered(ctx, tx, r.m.Name, p.Ordinal, users)
+		if err != nil {
+			return err
+		}
+		if change.SetAside != 0 {
+			receipt.Tables = append(receipt.Tables, change)
+		}
 	}
 	return nil
 }

@@ -118,6 +118,11 @@ func (p *redoPart) refuseStrangers(ctx context.Context) error {
 
 // refuseTaken keeps out units whose rows have what a unique constraint allows once, and another row of the target has already.
 func (p *redoPart) refuseTaken(ctx context.Context) error {
+	type taken struct {
+		unit  int32
+		cause string
+	}
+	refused := map[taken]bool{} // once, with however many others they collide
 	for _, plan := range p.fed {
 		var met []shard.Collision
 		err := p.tgt.Taken(ctx, plan, func(unit int32, constraint string, key []byte) error {
@@ -127,7 +132,10 @@ func (p *redoPart) refuseTaken(ctx context.Context) error {
 			keys := make([][]byte, len(met))
 			for i, c := range met {
 				keys[i] = c.TargetKey
-				p.refuse(shard.Refusal{Unit: c.Unit, Entry: c.Entry, Cause: c.Cause})
+				if first := (taken{c.Unit, c.Cause}); !refused[first] {
+					refused[first] = true
+					p.refuse(shard.Refusal{Unit: c.Unit, Entry: c.Entry, Cause: c.Cause})
+				}
 			}
 			known, err := p.book.Known(ctx, p.entriesOf(plan), keys)
 			for i := range known {
