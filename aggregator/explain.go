@@ -26,6 +26,9 @@ func explainCommand() *cobra.Command {
 					defer func() { err = errors.Join(err, from.Close()) }()
 				}
 				e, err := aggregator.Explain(c.Context(), l, from, name, args[0])
+				if errors.Is(err, aggregator.ErrKey) {
+					return settings.WithExit(settings.ExitSettings, err)
+				}
 				if err != nil {
 					return err
 				}

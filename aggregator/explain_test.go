@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,6 +82,12 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what can be no key is refused as such", func(t *testing.T) {
+		p := m.start(programs.Aggregator, "explain", "ada")
+		if got := p.Wait(m.ctx); got != 2 || !strings.Contains(p.Stderr(), "this can be no user's key: it is spelled as users.key has it") {
+			t.Errorf("exit %d: %s", got, p.Stderr())
+		}
+	})
 	t.Run("a key is one argument", func(t *testing.T) {
 		if got := m.start(programs.Aggregator, "explain").Wait(m.ctx); got != 2 {
 			t.Errorf("it ends with %d", got)

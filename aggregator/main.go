@@ -26,7 +26,9 @@ func main() {
 	ctx, stop := settings.Context()
 	err := settings.Interrupted(ctx, run(ctx))
 	stop()
-	if status := (*settings.Status)(nil); err != nil && (!errors.As(err, &status) || status.Err != nil) {
+	if _, interrupted := errors.AsType[*settings.Interrupt](err); interrupted {
+		fmt.Fprintln(os.Stderr, "aggregator: stopped by a signal; nothing is half-written, and the same command goes on")
+	} else if status := (*settings.Status)(nil); err != nil && (!errors.As(err, &status) || status.Err != nil) {
 		fmt.Fprintln(os.Stderr, "aggregator:", telemetry.Redact(err))
 	}
 	os.Exit(settings.ExitCode(err))

@@ -134,9 +134,9 @@ func (r *AuditReport) repaired(b *strings.Builder) {
 	if r.Repair == nil {
 		return
 	}
-	fmt.Fprintf(b, "\nrepaired %d users and rows without one, in %d rounds", r.Repair.Units, r.Repair.Rounds)
+	fmt.Fprintf(b, "\ndone again %s users and rows without one, rounds %d", report.Number(int64(r.Repair.Units)), r.Repair.Rounds)
 	if r.Repair.Dead > 0 {
-		fmt.Fprintf(b, "; %d shards could not be done again, and the workers' log says why", r.Repair.Dead)
+		fmt.Fprintf(b, "; shards that could not be done again: %d, and the workers' log says why", r.Repair.Dead)
 	}
 	b.WriteString("\n")
 	if r.Repair.Rounds > 0 {

@@ -57,6 +57,8 @@ type AuditTable struct {
 	LegacyChanged int64  `json:"legacy_changed"`
 	LegacyGone    int64  `json:"legacy_gone"`
 	LegacyNew     int64  `json:"legacy_new"`
+
+	gathered bool // its rows are attributes, which are compared in the rows that have gathered them
 }
 
 // An AuditRule counts values of one column.
@@ -79,6 +81,13 @@ type AuditFinding struct {
 
 // listed is how many findings a report has.
 const listed = 1000
+
+func auditTables(record *plan.Record) (tables []AuditTable) {
+	for _, e := range record.Entries {
+		tables = append(tables, AuditTable{Into: e.Into, From: e.From, gathered: len(e.Key) == 0})
+	}
+	return tables
+}
 
 // ReportAudit returns what the newest audit of the migration came to, from the ledger alone.
 func ReportAudit(ctx context.Context, l *ledger.Ledger, name, version string) (*AuditReport, error) {
@@ -104,9 +113,7 @@ func ReportAudit(ctx context.Context, l *ledger.Ledger, name, version string) (*
 	}
 	r := &AuditReport{Migration: name, Run: m.Run, Rehome: version, Shards: AuditShards{Done: state.Done, Dead: state.Dead, Pending: state.Planned},
 		Reasons: []string{}, Rules: []AuditRule{}, Unchecked: []AuditRule{}, Findings: []AuditFinding{}}
-	for _, e := range record.Entries {
-		r.Tables = append(r.Tables, AuditTable{Into: e.Into, From: e.From})
-	}
+	r.Tables = auditTables(record)
 	for _, c := range counts {
 		r.count(c)
 	}

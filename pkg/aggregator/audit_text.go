@@ -42,6 +42,9 @@ func (r *AuditReport) tables(b *strings.Builder) {
 	b.WriteString("\n")
 	rows := [][]string{{"TABLE", "FROM", "ROWS", "IDENTICAL", "BY RULE", "CHANGED", "DELETED", "ADDED", "WRONG", "LEGACY CHANGED", "GONE", "NEW"}}
 	for _, t := range r.Tables {
+		if t.gathered && t.Rows+t.LegacyNew == 0 {
+			continue
+		}
 		row := []string{t.Into, firstWord(t.From)}
 		for _, n := range []int64{t.Rows, t.Identical, t.ByRule, t.Changed, t.Deleted, t.Added, t.Wrong, t.LegacyChanged, t.LegacyGone, t.LegacyNew} {
 			row = append(row, report.Number(n))

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -95,6 +96,9 @@ type ExplainedOriginal struct {
 	Rows   int64  `json:"rows"`
 }
 
+// ErrKey is what an error wraps where the text that was given cannot be the key of any user.
+var ErrKey = errors.New("this can be no user's key")
+
 // Explain tells the story of the user whom the key names as an operator types it: the columns of a key of several are joined by a
 // slash. From may be nil: then the rules that fired are not told, nor whether the legacy database has the user.
 func Explain(ctx context.Context, l *ledger.Ledger, from *legacy.DB, name, user string) (*Explanation, error) {
@@ -158,6 +162,9 @@ func (e *explainer) open(ctx context.Context) (end func(), err error) {
 	c := e.mapping
 	if parts := strings.Split(e.key[0], "/"); len(c.Keys.Kinds) > 1 && len(parts) == len(c.Keys.Kinds) {
 		e.key = parts
+	}
+	if _, err := e.key.Args(c.Keys.Kinds); err != nil {
+		return nil, fmt.Errorf("%w: it is spelled as users.key has it, with slashes between several columns: %w", ErrKey, err)
 	}
 	if e.snapshot, err = e.from.Snapshot(ctx, legacy.Reading{Users: c.Keys, MaxRowBytes: c.File.MaxRowBytes}); err != nil {
 		return nil, err
