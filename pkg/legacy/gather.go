@@ -39,7 +39,9 @@ func (s *Snapshot) gather(ctx context.Context, p *mapping.RowPlan, slice shard.S
 }
 
 func (s *Snapshot) gatherPart(ctx context.Context, p *mapping.RowPlan, slice shard.Slice, yield func(shard.Row) error) error {
-	units, err := s.Units(ctx, slice)
+	whole := slice
+	whole.Rows = nil // which are rows, and no units
+	units, err := s.Units(ctx, whole)
 	if err != nil {
 		return err
 	}

@@ -262,7 +262,7 @@ func (r *round) read(ctx context.Context, st *stager, kind shard.Kind, some []gu
 	return r.src.Rows(ctx, st.plan, s, func(row shard.Row) error {
 		key := row.Key.Marshal()
 		i, known := r.rows[r.name(st.plan.Ordinal, key)]
-		if !known || row.Cells == nil {
+		if !known || row.Cells == nil || row.Attributes.Cause != "" {
 			return nil
 		}
 		var owner []byte

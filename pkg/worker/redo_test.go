@@ -227,3 +227,40 @@ func TestRedoPoison(t *testing.T) {
 		d.holds("3", `SELECT author FROM app.posts WHERE id = 11`)
 	})
 }
+
+func TestRedoGathers(t *testing.T) {
+	d := newDesk(t, `CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20), boss INT);
+		CREATE TABLE meta (id INT PRIMARY KEY, user_id INT, k VARCHAR(20), v VARCHAR(20), KEY (user_id));
+		INSERT INTO users VALUES (1, 'a', 2), (2, 'much too long', NULL); INSERT INTO meta VALUES (1, 1, 'town', 'Ulm')`,
+		`CREATE SCHEMA app; CREATE TABLE app.users (id int PRIMARY KEY, name varchar(5), boss int REFERENCES app.users, town text)`, `name: desk
+legacy: {dsn: "${A}", time_zone: UTC}
+target: {dsn: "${B}"}
+users: {from: users, key: id}
+waves: [{name: all}]
+tables:
+  - {into: app.users, from: users, user: id, columns: {id: id, name: name, boss: boss}, ignore: {id: its own}, gather: {from: meta, user: user_id, name: k, value: v, columns: {town: town}}}
+`)
+	_, err := d.tries(ledger.RedoShard{List: list("1", "2")})
+	d.must(err)
+	d.holds("waits:app.users.boss", `SELECT cause FROM rehome.waiting`)
+	d.inLegacy(`UPDATE users SET name = 'b' WHERE id = 2`)
+
+	t.Run("a row whose attributes cannot be gathered by now goes on waiting", func(t *testing.T) {
+		d.inLegacy(`INSERT INTO meta VALUES (2, 1, 'zip', '89073')`)
+		_, err := d.tries(ledger.RedoShard{List: list("2")})
+		d.must(err)
+		d.holds("2", `SELECT string_agg(id::text, ' ' ORDER BY id) FROM app.users`)
+		d.holds("waits:app.users.boss", `SELECT cause FROM rehome.waiting`)
+	})
+	t.Run("it comes in with its attributes when they can be, and the row that it waits for is there", func(t *testing.T) {
+		d.inLegacy(`DELETE FROM meta WHERE id = 2; UPDATE users SET name = 'much too long' WHERE id = 2`)
+		d.again(ledger.RedoShard{List: list("2")})
+		d.inLegacy(`UPDATE users SET name = 'b' WHERE id = 2`)
+		r := d.again(ledger.RedoShard{List: list("2")})
+		d.holds("1 Ulm, 2", `SELECT string_agg(concat_ws(' ', id, town), ', ' ORDER BY id) FROM app.users`)
+		d.holds("0", `SELECT count(*) FROM rehome.waiting`)
+		if r.Tables[1].Gathered != 1 || r.Tables[1].SetAside != -1 {
+			t.Errorf("attributes: %+v", r.Tables[1])
+		}
+	})
+}
