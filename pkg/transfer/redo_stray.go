@@ -97,19 +97,40 @@ func (p *redoPart) report(ctx context.Context, plan *mapping.RowPlan, some []str
 	if err != nil {
 		return err
 	}
-	removed := map[string]bool{}
+	removed, gone := map[string]bool{}, map[string]bool{}
 	if p.list.Overwrite {
 		if removed, err = p.remove(ctx, plan, some, known); err != nil {
 			return err
 		}
+		if gone, err = p.gone(ctx, plan, keys, removed); err != nil {
+			return err
+		}
 	}
 	for i, s := range some {
-		if !known[i] {
+		if key := string(s.key); !known[i] && !gone[key] {
 			p.conflicts = append(p.conflicts, shard.Conflict{Unit: s.unit, Entry: plan.Ordinal, TargetKey: s.key, Kind: shard.ConflictAdded,
-				Settled: removed[string(s.key)]})
+				Settled: removed[key]})
 		}
 	}
 	return nil
+}
+
+// gone returns which of the keys somebody else has taken out since they were seen, as another shard of the same repair may.
+func (p *redoPart) gone(ctx context.Context, plan *mapping.RowPlan, keys [][]byte, removed map[string]bool) (map[string]bool, error) {
+	gone := map[string]bool{}
+	for _, key := range keys {
+		if !removed[string(key)] {
+			gone[string(key)] = true
+		}
+	}
+	if len(gone) == 0 {
+		return gone, nil
+	}
+	there, err := p.tgt.Existing(ctx, plan, keys)
+	for _, key := range there {
+		delete(gone, string(key))
+	}
+	return gone, err
 }
 
 // removeAtOnce bounds the rows that lie in memory while they are taken out.
