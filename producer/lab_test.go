@@ -152,6 +152,7 @@ func (l *lab) diesIn(point string, args ...string) {
 		case <-l.ctx.Done():
 			l.Fatal("the sessions of a killed run live on")
 		}
+		l.inTarget(`SELECT pg_stat_clear_snapshot()`) // in a transaction the first look would hold for all
 	}
 }
 
