@@ -137,6 +137,8 @@ func (k *compiler) unfed(e *entry) {
 				"nothing feeds column %s of %s, and its default differs from row to row", c.Name, e.plan.Into)
 		case c.NotNull && c.Default == "":
 			k.fault(e.Pos, e.path+".columns", "feed it", "nothing feeds column %s of %s, which is NOT NULL without a default", c.Name, e.plan.Into)
+		default:
+			e.plan.Defaulted = append(e.plan.Defaulted, c)
 		}
 	}
 }

@@ -47,6 +47,8 @@ type RowPlan struct {
 	KeyColumns []int       // positions in Columns of the read-back key: the primary key, or another fed unique key
 	KeyName    string      // name of that key's constraint or index
 
+	Defaulted []TargetColumn // the target's columns that nothing feeds and that are to be as they arrive: their constant default, or NULL
+
 	Gather     *GatherPlan // how attributes become further cells of its rows; nil where there are none
 	GatheredBy *RowPlan    // of an attribute table: whose rows its own go into, as it feeds no column by itself; else nil
 }

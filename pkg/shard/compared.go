@@ -22,6 +22,7 @@ type Compared struct {
 	Unit      int32         // of the base, where there is one and no New
 	LegacyKey []byte        // likewise
 	Now       []byte        // the target's row in binary COPY form; nil for none
+	Beside    bool          // the target has written to a column of its row that nothing feeds
 }
 
 // An Action is what a redo does about one key of one entry.

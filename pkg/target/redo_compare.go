@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"rehome/pkg/checksum"
@@ -42,7 +43,7 @@ func (t *Tx) Compare(ctx context.Context, e *mapping.RowPlan, decide func(*shard
 		return err
 	}
 	acts := &acts{ground: g, decide: decide, tuples: newStaging()}
-	query := `SELECT n.rehome_n, n.rehome_unit, n.rehome_legacy, b.rehome_unit, b.rehome_legacy, b.rehome_digest, r.rehome_there, ` +
+	query := `SELECT n.rehome_n, n.rehome_unit, n.rehome_legacy, b.rehome_unit, b.rehome_legacy, b.rehome_digest, r.rehome_beside, ` +
 		strings.Join(g.either("n", "b"), ", ") + `, ` + strings.Join(g.columnsOf("n"), ", ") + `, ` + strings.Join(g.columnsOf("r"), ", ") +
 		` FROM ` + g.new + ` AS n FULL JOIN ` + g.base + ` AS b ON ` + g.same("n", "b") + g.standing()
 	err = t.pages(ctx, query, nil, nil, "compare rows of "+g.full(), g.full(), acts.row, func() error { return acts.flush(ctx, t) })
@@ -88,9 +89,28 @@ func (g *ground) standing() string {
 	for i, k := range g.either("n", "b") {
 		terms = append(terms, "t."+quote(g.keys[i].Name)+" "+g.keys[i].Operator+" "+k)
 	}
-	return ` LEFT JOIN LATERAL (SELECT true AS rehome_there, ` + g.list() + ` FROM ` + g.quoted() + ` AS t WHERE ` + strings.Join(terms, " AND ") +
+	return ` LEFT JOIN LATERAL (SELECT ` + g.beside() + ` AS rehome_beside, ` + g.list() + ` FROM ` + g.quoted() + ` AS t WHERE ` + strings.Join(terms, " AND ") +
 		` OFFSET 0) AS r ON true`
 }
+
+// beside tells whether a column of the row t that nothing feeds is not as it arrived.
+func (g *ground) beside() string {
+	terms := []string{"false"}
+	for _, c := range g.entry.Defaulted {
+		now, arrived := "t."+quote(c.Name), "NULL"
+		if c.Default != "" {
+			arrived = "(" + c.Default + ")"
+		}
+		if slices.Contains(unequalled, c.Type.Name) {
+			now, arrived = now+"::text", arrived+"::text"
+		}
+		terms = append(terms, now+" IS DISTINCT FROM "+arrived)
+	}
+	return strings.Join(terms, " OR ")
+}
+
+// unequalled are the types that have no = of their own, or one that means less.
+var unequalled = []string{"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
 
 // acts are decisions on their way into a ground's table.
 type acts struct {
@@ -120,7 +140,7 @@ func (a *acts) row(values [][]byte) error {
 	}
 	if values[6] != nil {
 		a.now = appendTuple(a.now[:0], values[n+len(a.columns):])
-		c.Now = a.now
+		c.Now, c.Beside = a.now, values[6][0] != 0
 	}
 	d := a.decide(&c)
 	a.n++

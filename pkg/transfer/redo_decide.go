@@ -26,7 +26,8 @@ func decide(e *mapping.RowPlan, c *shard.Compared, overwrite bool) shard.Decisio
 	if c.New == nil {
 		d.Action = shard.Delete
 	}
-	if *c.Base == checksum.Row(e.Into, c.Now) {
+	// What the target has put beside the fed columns outlasts an update, and not a deletion.
+	if *c.Base == checksum.Row(e.Into, c.Now) && (c.New != nil || !c.Beside) {
 		return d
 	}
 	d.Conflict = shard.ConflictChanged

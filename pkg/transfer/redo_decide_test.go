@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -17,12 +18,12 @@ func versionOf(c byte) []byte {
 	if c == '-' {
 		return nil
 	}
-	return []byte{c}
+	return bytes.ToLower([]byte{c})
 }
 
 // compared spells base, target and legacy version of one row.
 func compared(e *mapping.RowPlan, versions string) *shard.Compared {
-	c := &shard.Compared{Now: versionOf(versions[1])}
+	c := &shard.Compared{Now: versionOf(versions[1]), Beside: versions[1] == 'A'}
 	if base := versionOf(versions[0]); base != nil {
 		sum := checksum.Row(e.Into, base)
 		c.Base = &sum
@@ -45,6 +46,9 @@ func TestDecide(t *testing.T) {
 		"a-a": {"c deleted", "i deleted"},
 		"a-b": {"c deleted", "i deleted"},
 		"aa-": {"d ", "d "},
+		"aA-": {"c changed", "d changed"}, // A is a with something of the target's own beside it
+		"aAa": {"k ", "k "},
+		"aAb": {"u ", "u "},
 		"aaa": {"k ", "k "},
 		"aab": {"u ", "u "},
 		"ab-": {"c changed", "d changed"},

@@ -107,9 +107,9 @@ func (p *redoPart) report(ctx context.Context, plan *mapping.RowPlan, some []str
 		}
 	}
 	for i, s := range some {
-		if key := string(s.key); !known[i] && !gone[key] {
+		if !known[i] && !gone[string(s.key)] {
 			p.conflicts = append(p.conflicts, shard.Conflict{Unit: s.unit, Entry: plan.Ordinal, TargetKey: s.key, Kind: shard.ConflictAdded,
-				Settled: removed[key]})
+				Settled: removed[string(s.key)]})
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -262,5 +263,26 @@ tables:
 		if r.Tables[1].Gathered != 1 || r.Tables[1].SetAside != -1 {
 			t.Errorf("attributes: %+v", r.Tables[1])
 		}
+	})
+}
+
+func TestRedoBeside(t *testing.T) {
+	d := newDesk(t, forumLegacy, strings.Replace(forumTarget, "app.tags (id int PRIMARY KEY, name text",
+		"app.tags (id int PRIMARY KEY, name text, note varchar(9) DEFAULT 'none', doc json DEFAULT '{}', hits numeric(8, 2) NOT NULL DEFAULT 0, place point, seen timestamptz", 1), forum)
+	d.load()
+	t.Run("a row whose unfed columns the new application has written to does not go with its legacy row", func(t *testing.T) {
+		d.inLegacy(`INSERT INTO tags VALUES (3, 'z'), (4, 'u'), (5, 'v'); DELETE FROM tags WHERE id = 2`)
+		d.again(ledger.RedoShard{Of: shard.OwnKey, Entry: 2, List: list("2", "3", "4", "5")})
+		d.holds("1 3 4 5", `SELECT string_agg(id::text, ' ' ORDER BY id) FROM app.tags`)
+		d.inTarget(`UPDATE app.tags SET doc = '{"a": 1}' WHERE id = 1`, `UPDATE app.tags SET seen = now() WHERE id = 3`, `UPDATE app.tags SET place = '(1,2)' WHERE id = 4`)
+		d.inLegacy(`DELETE FROM tags`)
+		d.again(ledger.RedoShard{Of: shard.OwnKey, Entry: 2, List: list("1", "3", "4", "5")})
+		d.holds("1 3 4", `SELECT string_agg(id::text, ' ' ORDER BY id) FROM app.tags`)
+		d.holds("3", `SELECT count(*)::text FROM rehome.conflict WHERE kind = 'changed' AND NOT settled`)
+	})
+	t.Run("its fed columns follow", func(t *testing.T) {
+		d.inLegacy(`INSERT INTO tags VALUES (1, 'X')`)
+		d.again(ledger.RedoShard{Of: shard.OwnKey, Entry: 2, List: list("1")})
+		d.holds(`X {"a": 1}`, `SELECT concat_ws(' ', name, doc) FROM app.tags WHERE id = 1`)
 	})
 }
