@@ -83,7 +83,8 @@ func TestLedgersThatCannotBeUsed(t *testing.T) {
 		{"somebody else's schema rehome", `CREATE SCHEMA rehome CREATE TABLE mine (n int)`, false, []string{`schema rehome of the target database holds "mine"`, "drop it"}},
 		{"half a ledger", `CREATE SCHEMA rehome; CREATE TABLE rehome.migration (name text)`, false, []string{`holds "migration" and no rehome.version`, "half of one", "drop it"}},
 		{"a ledger of a newer release", `INSERT INTO rehome.version (number, name, sha256) VALUES (99, '0099_tomorrow.sql', '')`, true, []string{"ledger"}},
-		{"a damaged ledger", `DELETE FROM rehome.version WHERE number > 1; DROP TABLE rehome.manifest CASCADE`, true, []string{"schema rehome lacks manifest", "restore it from a backup"}},
+		{"a damaged ledger", `DELETE FROM rehome.version WHERE number = 99; DROP TABLE rehome.manifest CASCADE`, true, []string{"schema rehome lacks manifest", "restore it from a backup"}},
+		{"a ledger that holds more than its version says", `DELETE FROM rehome.version WHERE number > 1`, true, []string{"version 1", "ledger"}},
 	} {
 		t.Run(tt.name+" is refused with what to do", func(t *testing.T) {
 			d := d.again(t)

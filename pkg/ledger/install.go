@@ -106,7 +106,15 @@ func createVersions(ctx context.Context, tx pgx.Tx) error {
 
 func apply(ctx context.Context, tx pgx.Tx, number int, s step) error {
 	// Without arguments pgx sends a simple query: a file holds many statements.
-	if _, err := tx.Exec(ctx, s.ddl); err != nil {
+	switch _, err := tx.Exec(ctx, s.ddl); sqlState(err) {
+	case "":
+		if err != nil {
+			return fmt.Errorf("apply %s to the ledger: %w", s.name, err)
+		}
+	case duplicateTable, duplicateColumn, duplicateObject:
+		return fmt.Errorf("apply %s to the ledger: rehome.version says version %d, and schema rehome holds parts of version %d already: "+
+			"restore schema rehome from a backup: %w", s.name, number-1, number, err)
+	default:
 		return fmt.Errorf("apply %s to the ledger: %w", s.name, err)
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO rehome.version (number, name, sha256) VALUES ($1, $2, $3)`, number, s.name, s.sum[:])

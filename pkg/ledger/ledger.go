@@ -30,6 +30,9 @@ var ErrNotFound = errors.New("not in the ledger")
 const (
 	lockNotAvailable = "55P03"
 	uniqueViolation  = "23505"
+	duplicateColumn  = "42701"
+	duplicateObject  = "42710"
+	duplicateTable   = "42P07"
 )
 
 func sqlState(err error) string {
