@@ -230,7 +230,7 @@ func TestChangedSchema(t *testing.T) {
 			d.inLegacy(tt.change)
 			p.Release()
 			const changed = "the legacy schema is not what it was when the migration was planned: undo the change, or reset and plan again"
-			d.ends(p, 7, "producer: migration desk is paused: ", changed)
+			d.ends(p, 7, "producer: migration desk is halted: ", changed)
 			d.produces("run", 7, "producer: "+changed)
 			d.inLegacy(tt.undo)
 			d.produces("run", 0, "desk: CLEAN")

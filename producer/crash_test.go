@@ -30,9 +30,9 @@ func TestCrash(t *testing.T) {
 		"a worker dies that claimed a shard":                                          func(s *scene) { workerDies(s, "claimed:2", 1) },
 		"a worker dies in the middle of COPY":                                         func(s *scene) { workerDies(s, "copying:8", 1) },
 		"pitfall 18: a worker dies before it commits":                                 func(s *scene) { workerDies(s, "before_commit:3", 1) },
-		"a COMMIT is carried out and its answer lost":                                 func(s *scene) { answerLost(s, unanswered) },
-		"a COMMIT is lost on its way":                                                 func(s *scene) { answerLost(s, unheard) },
-		"a COMMIT is sent and the link cut behind it":                                 func(s *scene) { answerLost(s, cutBehind) },
+		"a COMMIT is carried out and its answer lost":                                 func(s *scene) { answerLost(s, sandbox.Unanswered) },
+		"a COMMIT is lost on its way":                                                 func(s *scene) { answerLost(s, sandbox.Unheard) },
+		"a COMMIT is sent and the link cut behind it":                                 func(s *scene) { answerLost(s, sandbox.CutBehind) },
 		"pitfall 18: a worker dies after it committed, before the receipt":            func(s *scene) { receiptMissing(s, "committed:3", 0) },
 		"a worker dies after it published the receipt, before the ack":                func(s *scene) { receiptMissing(s, "receipt_published:3", 1) },
 		"the aggregator dies when it has counted a receipt":                           aggregatorDies,
@@ -122,24 +122,24 @@ func workerDies(s *scene, point string, attempts int64) {
 }
 
 // answerLost has a worker live on that cannot know what became of its COMMIT.
-func answerLost(s *scene, f fate) {
-	link := newLink(s.T, s.target)
+func answerLost(s *scene, f sandbox.Fate) {
+	proxy, over := sandbox.ProxyTo(s.T, s.target)
 	run := s.run("")
-	s.env = append(s.env, "TARGET_DSN="+link.dsn)
+	s.env = append(s.env, "TARGET_DSN="+over)
 	w := s.worker("before_commit:3")
 	s.workers = append(s.workers, w)
 	w.Paused(s.ctx)
-	link.lose(f)
+	lost := proxy.Lose("Q\x00\x00\x00\x0bcommit\x00", f)
 	w.Release()
 	select {
-	case <-link.lost:
+	case <-lost:
 	case <-s.ctx.Done():
 		s.Fatal("no COMMIT was lost")
 	}
 	s.ends(run)
 	committed := strings.Contains(w.Stderr(), "done, though COMMIT was not answered")
 	undone := strings.Contains(w.Stderr(), "not committed as far as is known")
-	if committed == undone || f == unanswered && !committed || f == unheard && !undone {
+	if committed == undone || f == sandbox.Unanswered && !committed || f == sandbox.Unheard && !undone {
 		s.Errorf("the worker takes the lost COMMIT for done (%t) and for not done (%t)", committed, undone)
 	}
 	attempts := int64(1)

@@ -124,10 +124,10 @@ func (a *Audit) wait(ctx context.Context, what string, planned func(context.Cont
 			d.Sweep(ctx, planned)
 			swept = time.Now()
 		}
-		if reason, err := a.Ledger.Paused(ctx, a.Migration); err != nil {
+		if reason, err := a.Ledger.Halted(ctx, a.Migration); err != nil {
 			return err
 		} else if reason != "" {
-			return fmt.Errorf("migration %s is paused: %s; resume it, and start the audit again: it goes on", a.Migration, reason)
+			return fmt.Errorf("migration %s is halted: %s; mend that, start producer run, and then the audit again: it goes on", a.Migration, reason)
 		}
 		state, err := look(ctx)
 		if err != nil {

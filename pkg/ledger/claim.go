@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"rehome/pkg/checksum"
 	"rehome/pkg/shard"
 )
 
@@ -24,21 +26,23 @@ const (
 	Stale                     // another run's or another generation's message: ack
 	Unknown                   // no such shard was ever planned in this run: ack, and say so
 	Paused                    // give the message back with a delay; Claim.Reason says why
+	Late                      // it would not end before the deadline: give the message back with a delay
+	Full                      // as many shards are in work as the limit allows: give the message back with a delay
 )
 
 // String returns the answer as it stands in logs.
 func (a Answer) String() string {
-	return [...]string{"none", "claimed", "busy", "done", "dead", "split", "stale", "unknown", "paused"}[a]
+	return [...]string{"none", "claimed", "busy", "done", "dead", "split", "stale", "unknown", "paused", "late", "full"}[a]
 }
 
 // A Claim is an answer with what belongs to it.
 type Claim struct {
 	Answer  Answer
-	Shard   shard.Shard       // with its bounds; for Claimed, Done, Dead, Split and Paused
+	Shard   shard.Shard       // with its bounds; for all but Busy, Stale and Unknown
 	Token   int               // for Claimed: the attempt's number, which fences all earlier ones off
 	Mapping string            // hash of the mapping to work by, whatever the task says: another may have been accepted since
 	Schema  string            // fingerprint of both schemas as far as that mapping uses them
-	Receipt *shard.Receipt    // for Done and Dead
+	Receipt *shard.Receipt    // for Done (a discarded shard is Done, too) and Dead
 	Letter  *shard.DeadLetter // for Dead
 	Reason  string            // for Paused
 	TraceID string            // for Begin: of the attempt's trace, kept with the shard; the claimer sets it
@@ -46,13 +50,16 @@ type Claim struct {
 
 type claimRow struct {
 	record
-	paused *string
-	schema string
+	halted, paused *string
+	schema         string
+	left           *time.Duration // until the deadline; nil without one
+	slots          int            // the limit; 0 is none
 }
 
 // Claim asks for a shard in a short transaction on conn, which must be the session that Begin then uses: the ledger notes its
-// backend as the holder's. The holder is this incarnation of the process and must have called Beat before.
-func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder uuid.UUID) (Claim, error) {
+// backend as the holder's. The holder is this incarnation of the process and must have called Beat before. What a row of the shard's weight takes the
+// claimer, 0 where it has no idea, tells whether the shard would end before the deadline.
+func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder uuid.UUID, perRow time.Duration) (Claim, error) {
 	var claim Claim
 	err := pgx.BeginTxFunc(ctx, conn, readCommitted, func(tx pgx.Tx) (err error) {
 		row, err := lockShard(ctx, tx, id)
@@ -66,8 +73,11 @@ func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder 
 		case err != nil:
 			return err
 		}
-		claim = row.answer(id)
-		if claim.Answer == Claimed {
+		claim = row.answer(id, perRow)
+		if claim.Answer == Claimed && row.slots > 0 {
+			err = row.fit(ctx, tx, &claim)
+		}
+		if claim.Answer == Claimed && err == nil {
 			claim.Token, err = hold(ctx, tx, id, holder)
 		}
 		return err
@@ -81,8 +91,8 @@ func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder 
 
 func lockShard(ctx context.Context, tx pgx.Tx, id shard.ID) (claimRow, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT `+shardColumns+`, m.paused, `+schemaColumn+`
-		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
+		SELECT `+shardColumns+`, m.paused, c.paused, `+schemaColumn+`, c.deadline - clock_timestamp(), coalesce((c.limits->>'slots')::int, 0)
+		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration LEFT JOIN rehome.control c ON c.migration = s.migration
 		 WHERE s.migration = $1 AND s.ordinal = $2 AND s.generation = $3
 		   FOR UPDATE OF s NOWAIT`, id.Migration, id.Ordinal, id.Generation)
 	if err != nil {
@@ -91,7 +101,7 @@ func lockShard(ctx context.Context, tx pgx.Tx, id shard.ID) (claimRow, error) {
 	return pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (claimRow, error) {
 		var r claimRow
 		var err error
-		r.record, err = scanRecord(withLast{row, []any{&r.paused, &r.schema}})
+		r.record, err = scanRecord(withLast{row, []any{&r.halted, &r.paused, &r.schema, &r.left, &r.slots}})
 		return r, err
 	})
 }
@@ -110,24 +120,47 @@ type withLast struct {
 func (w withLast) Scan(dest ...any) error { return w.CollectableRow.Scan(append(dest, w.last...)...) }
 
 // answer judges a shard whose row is locked.
-func (r *claimRow) answer(id shard.ID) Claim {
+func (r *claimRow) answer(id shard.ID, perRow time.Duration) Claim {
 	claim := Claim{Shard: r.Shard, Mapping: r.mapping, Schema: r.schema}
 	switch {
 	case r.Run != id.Run:
 		return Claim{Answer: Stale}
-	case r.State == shard.Done:
+	case r.State == shard.Done || r.State == shard.Discarded:
 		claim.Answer, claim.Receipt = Done, r.receipt
 	case r.State == shard.Dead:
 		claim.Answer, claim.Receipt, claim.Letter = Dead, r.receipt, r.letter()
 	case r.State == shard.Split:
 		claim.Answer = Split
+	case r.halted != nil:
+		claim.Answer, claim.Reason = Paused, *r.halted
 	case r.paused != nil:
 		claim.Answer, claim.Reason = Paused, *r.paused
+	case r.left != nil && *r.left <= time.Duration(r.Weight)*perRow:
+		claim.Answer = Late
 	default:
 		claim.Answer = Claimed
 	}
 	return claim
 }
+
+// fit makes the claim Full where as many shards are in work as the limit allows. Claims of one migration that are limited so come one after the other.
+func (r *claimRow) fit(ctx context.Context, tx pgx.Tx, claim *Claim) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, slotsKey(r.Migration)); err != nil {
+		return err
+	}
+	var busy int
+	err := tx.QueryRow(ctx, `
+		SELECT count(*)
+		  FROM rehome.shard s JOIN rehome.worker w ON w.holder = s.holder AND w.beat >= clock_timestamp() - $2::interval
+		 WHERE s.migration = $1 AND s.state = 'planned' AND s.holder IS NOT NULL AND s.ordinal <> $3`, r.Migration, DefaultFrozen, r.Ordinal).Scan(&busy)
+	if err == nil && busy >= r.slots {
+		claim.Answer = Full
+	}
+	return err
+}
+
+// slotsKey is what claims lock that have to count the shards in work.
+func slotsKey(name string) int64 { return checksum.Key([]byte("rehome slots of " + name)) }
 
 // strange tells a message of another run or generation from one of a shard that never was.
 func strange(ctx context.Context, tx pgx.Tx, id shard.ID) (Answer, error) {
@@ -148,7 +181,7 @@ func strange(ctx context.Context, tx pgx.Tx, id shard.ID) (Answer, error) {
 func hold(ctx context.Context, tx pgx.Tx, id shard.ID, holder uuid.UUID) (token int, err error) {
 	err = tx.QueryRow(ctx, `
 		UPDATE rehome.shard
-		   SET attempt = attempt + 1, holder = $4, holder_pid = pg_backend_pid(),
+		   SET attempt = attempt + 1, holder = $4, claimed_at = clock_timestamp(), holder_pid = pg_backend_pid(),
 		       holder_started = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
 		RETURNING attempt`, id.Migration, id.Ordinal, id.Generation, holder).Scan(&token)

@@ -61,14 +61,14 @@ func TestClaim(t *testing.T) {
 	})
 	t.Run("a shard that never was is unknown", func(t *testing.T) { b.claim(conn, id(m, 99), Unknown) })
 	t.Run("a paused migration gives out nothing but what has ended", func(t *testing.T) {
-		if err := b.Pause(t.Context(), "m", "the schema has changed"); err != nil {
+		if err := b.Halt(t.Context(), "m", "the schema has changed"); err != nil {
 			t.Fatal(err)
 		}
 		if claim := b.claim(conn, id(m, 1), Paused); claim.Reason != "the schema has changed" {
 			t.Fatalf("reason %q", claim.Reason)
 		}
 		b.claim(conn, id(m, 0), Done)
-		if err := b.Resume(t.Context(), "m"); err != nil {
+		if err := b.Lift(t.Context(), "m"); err != nil {
 			t.Fatal(err)
 		}
 		b.claim(conn, id(m, 1), Claimed)
@@ -86,7 +86,7 @@ func TestManyClaimersOfOneShard(t *testing.T) {
 		conn := b.connect()
 		group.Go(func() error {
 			for {
-				claim, err := b.Claim(t.Context(), conn, id(m, 0), uuid.New())
+				claim, err := b.Claim(t.Context(), conn, id(m, 0), uuid.New(), 0)
 				if err != nil || claim.Answer == Done {
 					return err
 				}

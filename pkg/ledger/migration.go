@@ -33,7 +33,7 @@ type Migration struct {
 	PositionPlanned string // of the legacy binlog when the plan was made; empty without one
 	PositionClosed  string // and when the closing counts were taken
 	Consistency     string
-	Paused          *string // why it is paused; nil while it is not
+	Halted          *string // why all work is halted; nil while it is not
 	StartedAt       time.Time
 	FinishedAt      *time.Time
 	Plan            json.RawMessage // the producer's own: counts per entry and the like
@@ -47,7 +47,7 @@ const migrationColumns = `name, run, state, mapping_hash, fingerprint, legacy_id
 func scanMigration(row pgx.CollectableRow) (Migration, error) {
 	var m Migration
 	err := row.Scan(&m.Name, &m.Run, &m.State, &m.Mapping, &m.Fingerprint, &m.Legacy, &m.Target, &m.Secret,
-		&m.PositionPlanned, &m.PositionClosed, &m.Consistency, &m.Paused, &m.StartedAt, &m.FinishedAt, &m.Plan, &m.Closing, &m.Verdict)
+		&m.PositionPlanned, &m.PositionClosed, &m.Consistency, &m.Halted, &m.StartedAt, &m.FinishedAt, &m.Plan, &m.Closing, &m.Verdict)
 	return m, err
 }
 
@@ -115,32 +115,33 @@ func (l *Ledger) SetVerdict(ctx context.Context, name string, verdict json.RawMe
 		 WHERE name = $1`, verdict)
 }
 
-// Pause stops all new claims, whatever the queue does, until Resume; the reason is shown to the operator.
-func (l *Ledger) Pause(ctx context.Context, name, reason string) error {
+// Halt stops all new claims, whatever the queue does, until Lift: something is wrong with the migration as a whole, and a person has to look. The
+// reason is shown to the operator. Pause is what an operator wants.
+func (l *Ledger) Halt(ctx context.Context, name, reason string) error {
 	return l.inTx(ctx, func(tx pgx.Tx) error {
-		if err := update(ctx, tx, name, "pause", `UPDATE rehome.migration SET paused = $2 WHERE name = $1`, reason); err != nil {
+		if err := update(ctx, tx, name, "halt the work", `UPDATE rehome.migration SET paused = $2 WHERE name = $1`, reason); err != nil {
 			return err
 		}
-		return event(ctx, tx, name, -1, 0, 0, "paused", map[string]string{"reason": reason})
+		return event(ctx, tx, name, -1, 0, 0, "halted", map[string]string{"reason": reason})
 	})
 }
 
-// Paused returns why the migration is paused, "" while it is not; the error wraps ErrNotFound if there is none of that name.
-func (l *Ledger) Paused(ctx context.Context, name string) (reason string, err error) {
+// Halted returns why the migration is halted, "" while it is not; the error wraps ErrNotFound if there is none of that name.
+func (l *Ledger) Halted(ctx context.Context, name string) (reason string, err error) {
 	err = l.pool.QueryRow(ctx, `SELECT coalesce(paused, '') FROM rehome.migration WHERE name = $1`, name).Scan(&reason)
 	if err != nil {
-		return "", fmt.Errorf("ask whether migration %s is paused: %w", name, absent(err))
+		return "", fmt.Errorf("ask whether migration %s is halted: %w", name, absent(err))
 	}
 	return reason, nil
 }
 
-// Resume lifts a pause; without one it changes nothing.
-func (l *Ledger) Resume(ctx context.Context, name string) error {
+// Lift ends what Halt began; it is no error when nothing is halted.
+func (l *Ledger) Lift(ctx context.Context, name string) error {
 	return l.inTx(ctx, func(tx pgx.Tx) error {
-		if err := update(ctx, tx, name, "resume", `UPDATE rehome.migration SET paused = NULL WHERE name = $1`); err != nil {
+		if err := update(ctx, tx, name, "let the work go on", `UPDATE rehome.migration SET paused = NULL WHERE name = $1`); err != nil {
 			return err
 		}
-		return event(ctx, tx, name, -1, 0, 0, "resumed", struct{}{})
+		return event(ctx, tx, name, -1, 0, 0, "lifted", struct{}{})
 	})
 }
 

@@ -44,7 +44,7 @@ func TestCreate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(m.Run) < 16 || len(m.Secret) != 32 || m.State != Planned || m.Paused != nil || string(m.Plan) != `{"rows": [1]}` || m.StartedAt.IsZero() {
+		if len(m.Run) < 16 || len(m.Secret) != 32 || m.State != Planned || m.Halted != nil || string(m.Plan) != `{"rows": [1]}` || m.StartedAt.IsZero() {
 			t.Fatalf("got %+v", m)
 		}
 		again, err := b.Load(t.Context(), "m")
@@ -114,7 +114,7 @@ func TestCreate(t *testing.T) {
 		_, load := b.Load(t.Context(), "x")
 		_, mapping := b.Mapping(t.Context(), "x")
 		_, add := b.AddShards(t.Context(), "x", nil)
-		for _, err := range []error{load, mapping, add, b.SetState(t.Context(), "x", Loading), b.Reset(t.Context(), "x"), b.Pause(t.Context(), "x", "")} {
+		for _, err := range []error{load, mapping, add, b.SetState(t.Context(), "x", Loading), b.Reset(t.Context(), "x"), b.Halt(t.Context(), "x", "")} {
 			if !errors.Is(err, ErrNotFound) {
 				t.Errorf("got %v, want ErrNotFound", err)
 			}

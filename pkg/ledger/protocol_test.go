@@ -66,7 +66,7 @@ func busy(w *party) bool    { return w.book != nil }
 
 func (p *protocol) Claim(t *rapid.T) {
 	w := p.pick(t, "claims", idle)
-	claim, err := p.Ledger.Claim(p.ctx, w.conn, p.id, w.holder)
+	claim, err := p.Ledger.Claim(p.ctx, w.conn, p.id, w.holder, 0)
 	want := map[shard.State]Answer{shard.Planned: Claimed, shard.Done: Done, shard.Dead: Dead}[p.state]
 	if p.working() != nil {
 		want = Busy

@@ -15,6 +15,11 @@ type Worker struct {
 	Host      string
 	Program   string // its name and version
 	Slots     int
+	Busy      int       // of them with a shard
+	Rows      int64     // read since it was started
+	Slow      string    // why it is slower than it could be; empty while it is not
+	Seen      int64     // version of the controls that it goes by
+	Stopping  bool      // it was told to stop, and takes nothing new
 	Started   time.Time // set by the ledger
 	Beat      time.Time // by the target server's clock
 }
@@ -26,10 +31,12 @@ const DefaultFrozen = 20 * time.Second
 // whose pool the data does not use, and stop when the work is stuck: whoever beats is never reaped.
 func (l *Ledger) Beat(ctx context.Context, w Worker) error {
 	_, err := l.pool.Exec(ctx, `
-		INSERT INTO rehome.worker (holder, migration, host, program, slots, beat)
-		VALUES ($1, $2, $3, $4, $5, clock_timestamp())
-		ON CONFLICT (holder) DO UPDATE SET beat = excluded.beat, slots = excluded.slots`,
-		w.Holder, w.Migration, w.Host, w.Program, w.Slots)
+		INSERT INTO rehome.worker (holder, migration, host, program, slots, busy, rows, slow, seen, stopping, beat)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())
+		ON CONFLICT (holder) DO UPDATE
+		SET beat = excluded.beat, slots = excluded.slots, busy = excluded.busy, rows = excluded.rows, slow = excluded.slow, seen = excluded.seen,
+		    stopping = excluded.stopping`,
+		w.Holder, w.Migration, w.Host, w.Program, w.Slots, w.Busy, w.Rows, w.Slow, w.Seen, w.Stopping)
 	if err != nil {
 		return fmt.Errorf("note that worker %s is alive: %w", w.Holder, err)
 	}
@@ -47,7 +54,7 @@ func (l *Ledger) Retire(ctx context.Context, holder uuid.UUID) error {
 // Workers returns the workers of the migration that have beaten within the given time.
 func (l *Ledger) Workers(ctx context.Context, name string, within time.Duration) ([]Worker, error) {
 	rows, err := l.pool.Query(ctx, `
-		SELECT holder, migration, host, program, slots, started_at, beat
+		SELECT holder, migration, host, program, slots, busy, rows, slow, seen, stopping, started_at, beat
 		  FROM rehome.worker
 		 WHERE migration = $1 AND beat >= clock_timestamp() - $2::interval
 		 ORDER BY host, holder`, name, within)
@@ -55,7 +62,7 @@ func (l *Ledger) Workers(ctx context.Context, name string, within time.Duration)
 		return nil, fmt.Errorf("list the workers of migration %s: %w", name, err)
 	}
 	return collect(rows, "list the workers of migration "+name, func(w *Worker) []any {
-		return []any{&w.Holder, &w.Migration, &w.Host, &w.Program, &w.Slots, &w.Started, &w.Beat}
+		return []any{&w.Holder, &w.Migration, &w.Host, &w.Program, &w.Slots, &w.Busy, &w.Rows, &w.Slow, &w.Seen, &w.Stopping, &w.Started, &w.Beat}
 	})
 }
 

@@ -100,9 +100,9 @@ func (p *Producer) begin(ctx context.Context, change changed) (*Run, error) {
 	for _, risk := range risks {
 		r.Log.WarnContext(ctx, risk, "migration", r.m.Name)
 	}
-	if r.m.Paused != nil { // what it was paused for is over, or open would have said so
-		r.Log.InfoContext(ctx, "the migration was paused and goes on", "migration", r.m.Name, "paused", *r.m.Paused)
-		if err := r.ledger.Resume(ctx, r.m.Name); err != nil {
+	if r.m.Halted != nil { // what it was halted for is over, or open would have said so
+		r.Log.InfoContext(ctx, "the migration was halted and goes on", "migration", r.m.Name, "halted", *r.m.Halted)
+		if err := r.ledger.Lift(ctx, r.m.Name); err != nil {
 			return nil, err
 		}
 	}

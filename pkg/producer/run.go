@@ -243,11 +243,11 @@ func (l *looker) unfinish(ctx context.Context) error {
 
 // look tells how many shards up to the wave are left, and whether the run has to end.
 func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
-	switch reason, err := l.ledger.Paused(ctx, l.m.Name); {
+	switch reason, err := l.ledger.Halted(ctx, l.m.Name); {
 	case err != nil:
 		return 0, err
 	case reason != "":
-		return 0, &Stopped{fmt.Sprintf("migration %s is paused: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
+		return 0, &Stopped{fmt.Sprintf("migration %s is halted: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
 	}
 	waves, err := l.ledger.Progress(ctx, l.m.Name)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -17,7 +16,6 @@ const asyncWindow = 256
 // A batch is a publishing of many tasks: those whose PubAck is awaited, oldest first, and what became of the others.
 type batch struct {
 	conn    *Conn
-	start   time.Time
 	waiting []pending
 	added   int
 	err     error // the first
@@ -31,7 +29,9 @@ type pending struct {
 // PublishTasks queues many tasks as PublishTask does one, several under way at once, and returns how many were added; the others
 // were queued already. At the first error it stops, but waits for those under way. Repeating is safe.
 func (c *Conn) PublishTasks(ctx context.Context, list iter.Seq[shard.Task]) (added int, err error) {
-	b := &batch{conn: c, start: time.Now()}
+	b := &batch{conn: c}
+	ctx, release := c.guard.watch(ctx)
+	defer release()
 	for task := range list {
 		if len(b.waiting) == asyncWindow {
 			b.settle(ctx)
@@ -58,7 +58,7 @@ func (b *batch) send(ctx context.Context, task shard.Task) {
 	}
 	future, err := b.conn.js.PublishMsgAsync(msg, append(absentOnly(task.ID), jetstream.WithStallWait(asyncWait))...)
 	if err != nil {
-		b.fail(fmt.Errorf("publish task of shard %s: %w", task.ID, b.conn.explain(b.start, err)))
+		b.fail(fmt.Errorf("publish task of shard %s: %w", task.ID, explain(ctx, err)))
 		return
 	}
 	b.waiting = append(b.waiting, pending{task.ID, future})
@@ -75,10 +75,10 @@ func (b *batch) settle(ctx context.Context) {
 		return
 	case err = <-p.future.Err():
 	case <-ctx.Done():
-		err = ctx.Err()
+		err = context.Cause(ctx)
 	}
 	if !queued(err) {
-		b.fail(fmt.Errorf("publish task of shard %s: %w", p.id, b.conn.explain(b.start, err)))
+		b.fail(fmt.Errorf("publish task of shard %s: %w", p.id, crowded(explain(ctx, err))))
 	}
 }
 

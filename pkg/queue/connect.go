@@ -2,11 +2,13 @@ package queue
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,12 +27,15 @@ const (
 
 // Options say which server to connect to, and as whom.
 type Options struct {
-	URL   string       // nats:// or tls://, several separated by commas; may carry user and password
-	Creds string       // path of a credentials file, or empty
-	Token string       // or empty; the embedded server wants its own
-	Name  string       // of this process, as the server lists it
-	Inbox string       // prefix of reply subjects where the user's rights name one; empty is the default, _INBOX
-	Log   *slog.Logger // for what happens between calls; nil is slog.Default
+	URL     string       // nats:// or tls://, several separated by commas; may carry user and password
+	Creds   string       // content of a .creds file, or empty
+	NKey    string       // a user's seed, which begins with SU, or empty
+	Token   string       // or empty; the embedded server wants its own
+	TLS     *tls.Config  // whom to trust and what to show; nil is what the system trusts, and only where URL or server want encryption
+	Name    string       // of this process, as the server lists it
+	Role    string       // producer, worker or aggregator: whose rights we need. Its inboxes are _INBOX_ROLE; empty is the default, _INBOX
+	Streams Topology     // of the streams that Declare makes
+	Log     *slog.Logger // for what happens between calls; nil is slog.Default
 
 	ackWait time.Duration // of the consumer that Declare makes; 0 is the default
 }
@@ -42,7 +47,8 @@ type Conn struct {
 	js      jetstream.JetStream
 	log     *slog.Logger
 	ackWait time.Duration
-	denied  atomic.Pointer[denial]
+	streams Topology
+	guard   guard
 	refused atomic.Int64
 }
 
@@ -53,7 +59,11 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{log: o.Log, ackWait: o.ackWait}
+	options, err := login(o)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", where, err)
+	}
+	c := &Conn{log: o.Log, ackWait: o.ackWait, streams: o.Streams, guard: guard{role: o.Role}}
 	if c.log == nil {
 		c.log = slog.Default()
 	}
@@ -61,13 +71,11 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		c.ackWait = pausepoint.Wait("lease", ackWait)
 	}
 	tried := dialer{Dialer: net.Dialer{Timeout: patience(ctx)}}
-	switch c.nc, err = nats.Connect(o.URL, append(c.options(ctx, o), nats.SetCustomDialer(&tried))...); {
+	switch c.nc, err = nats.Connect(o.URL, slices.Concat(c.options(ctx, o), options, []nats.Option{nats.SetCustomDialer(&tried)})...); {
 	case errors.Is(err, nats.ErrNoServers) && tried.first != nil:
 		return nil, fmt.Errorf("connect to NATS at %s: %w; is nats-server running there, and may this machine reach it?", where, tried.first)
-	case errors.Is(err, nats.ErrAuthorization):
-		return nil, fmt.Errorf("connect to NATS at %s: %w; check the URL's user and password, the token or the credentials file", where, err)
 	case err != nil:
-		return nil, fmt.Errorf("connect to NATS at %s: %w", where, err)
+		return nil, fmt.Errorf("connect to NATS at %s: %w%s", where, err, advice(err, o))
 	}
 	if err := c.accept(ctx); err != nil {
 		c.nc.Close()
@@ -135,14 +143,8 @@ func (c *Conn) options(ctx context.Context, o Options) []nats.Option {
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { c.log.Info("connection to NATS is back", "server", nc.ConnectedUrlRedacted()) }),
 	}
-	if o.Creds != "" {
-		options = append(options, nats.UserCredentials(o.Creds))
-	}
-	if o.Token != "" {
-		options = append(options, nats.Token(o.Token))
-	}
-	if o.Inbox != "" {
-		options = append(options, nats.CustomInboxPrefix(o.Inbox))
+	if o.Role != "" {
+		options = append(options, nats.CustomInboxPrefix("_INBOX_"+o.Role))
 	}
 	return options
 }

@@ -129,7 +129,7 @@ func TestAMissingRightIsAnErrorOfItsOwn(t *testing.T) {
 	}})
 	as := func(user string) string { return strings.Replace(url, "://", "://"+user+"@", 1) }
 	declare(t, connect(t, as("producer:p"), ""))
-	c := connect(t, as("worker:w"), "", func(o *Options) { o.Inbox = "_INBOX_worker" })
+	c := connect(t, as("worker:w"), "", func(o *Options) { o.Role = "worker" })
 	if _, err := c.PublishTask(t.Context(), task(1)); !Denied(err) {
 		t.Errorf("publish: error %v, want one that Denied knows", err)
 	}

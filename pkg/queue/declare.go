@@ -61,14 +61,14 @@ func (c *Conn) consumer() jetstream.ConsumerConfig {
 }
 
 // Declare makes the migration's streams and the workers' consumer, or brings them up to date; it may be repeated at any time. A
-// stream's replicas and placement are the operator's and stay. What the server has made is compared with what was asked: a field
-// that differs is an error that names it.
+// stream's placement is the operator's and stays, and so do its replicas where the Topology does not say how many. What the server has
+// made is compared with what was asked: a field that differs is an error that names it.
 func (c *Conn) Declare(ctx context.Context, migration string) error {
 	if err := checkMigration(migration); err != nil {
 		return err
 	}
 	for _, k := range []kind{tasks, receipts, dead} {
-		if err := c.declareStream(ctx, k.config(migration)); err != nil {
+		if err := c.declareStream(ctx, c.streams.on(k.config(migration))); err != nil {
 			return err
 		}
 	}
@@ -81,13 +81,15 @@ func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) e
 		old, err := c.js.Stream(ctx, want.Name)
 		switch {
 		case err == nil:
-			have := old.CachedInfo().Config
-			want.Replicas, want.Placement = max(1, have.Replicas), have.Placement
+			if want, err = meet(want, old.CachedInfo().Config); err != nil {
+				return err
+			}
 		case !errors.Is(err, jetstream.ErrStreamNotFound):
 			return err
 		}
+		want.Replicas = max(1, want.Replicas)
 		made, err = c.js.CreateOrUpdateStream(ctx, want)
-		return err
+		return remedied(err, want)
 	})
 	if err != nil {
 		return err

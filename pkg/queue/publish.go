@@ -22,7 +22,7 @@ func (c *Conn) PublishTask(ctx context.Context, task shard.Task) (added bool, er
 	}
 	err = c.call(ctx, "publish task of shard "+task.String(), func(ctx context.Context) error {
 		_, err := c.js.PublishMsg(ctx, msg, absentOnly(task.ID)...)
-		return err
+		return crowded(err)
 	})
 	if queued(err) {
 		return false, nil
@@ -47,7 +47,7 @@ func (c *Conn) put(ctx context.Context, k kind, id shard.ID, body any) error {
 	}
 	return c.call(ctx, fmt.Sprintf("publish %s of shard %s", k, id), func(ctx context.Context) error {
 		_, err := c.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(k.stream(id.Migration)))
-		return err
+		return crowded(err)
 	})
 }
 

@@ -34,8 +34,7 @@ func (c *Conn) Receipts(ctx context.Context, migration string, take func(context
 	}
 	r := &reader{conn: c, migration: migration}
 	for fails := 0; ; {
-		start := time.Now()
-		err := c.explain(start, r.read(ctx, take))
+		err := r.watched(ctx, take)
 		var stop *stopped
 		switch {
 		case errors.As(err, &stop):
@@ -58,6 +57,13 @@ func (c *Conn) Receipts(ctx context.Context, migration string, take func(context
 type stopped struct{ err error }
 
 func (s *stopped) Error() string { return s.err.Error() }
+
+// watched is read, ended by what the server refuses.
+func (r *reader) watched(ctx context.Context, take func(context.Context, shard.Receipt) error) error {
+	guarded, release := r.conn.guard.watch(ctx)
+	defer release()
+	return explain(guarded, r.read(guarded, take))
+}
 
 // read takes receipts until something fails. The ordered consumer of the library is not used: after the stream has been lost and made
 // again it would go on behind its old place, and miss what is new.
@@ -101,6 +107,8 @@ func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, error) {
 			r.created, r.last = created, 0
 		}
 		consumer, err = stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+			// A user's right to make consumers can be confined to those of certain subjects.
+			FilterSubject:     receipts.all(r.migration),
 			DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 			OptStartSeq:       r.last + 1,
 			AckPolicy:         jetstream.AckNonePolicy,

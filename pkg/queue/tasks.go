@@ -39,9 +39,8 @@ func (c *Conn) Tasks(migration string) (*Tasks, error) {
 // closed. Messages that are not ours are removed from the queue.
 func (t *Tasks) Next(ctx context.Context) (*Lease, error) {
 	for fails := 0; ; {
-		start := time.Now()
-		lease, err := t.take(ctx)
-		switch err = t.conn.explain(start, err); {
+		lease, err := t.watched(ctx)
+		switch {
 		case err == nil && lease != nil:
 			if fails > 0 {
 				t.conn.log.Info("tasks can be had again", "migration", t.migration)
@@ -62,6 +61,14 @@ func (t *Tasks) Next(ctx context.Context) (*Lease, error) {
 			pause(ctx)
 		}
 	}
+}
+
+// watched is take, ended by what the server refuses.
+func (t *Tasks) watched(ctx context.Context) (*Lease, error) {
+	guarded, release := t.conn.guard.watch(ctx)
+	defer release()
+	lease, err := t.take(guarded)
+	return lease, explain(guarded, err)
 }
 
 // take waits for one message. The lease is nil when the message was not ours.

@@ -100,9 +100,11 @@ const (
 	Split   State = "split"   // replaced by shards that tile it
 	Done    State = "done"
 	Dead    State = "dead" // out of attempts; waits for a person
+
+	Discarded State = "discarded" // was dead, and a person has let it go
 )
 
-// A Receipt is how one generation of a shard ended, done or dead.
+// A Receipt is how one generation of a shard ended: done, dead or discarded.
 type Receipt struct {
 	ID
 	State    State     `json:"state"`

@@ -41,6 +41,14 @@ type desk struct {
 // newDesk plans one shard for all users, and one for what belongs to nobody of each entry.
 func newDesk(t testing.TB, legacySQL, targetSQL, file string) *desk {
 	t.Helper()
+	d := openDesk(t, func(dsn string) string { return dsn }, legacySQL, targetSQL)
+	d.plan(file)
+	return d
+}
+
+// openDesk plans nothing yet. The slot's sessions, and nobody else's, go the way that via shows for a DSN.
+func openDesk(t testing.TB, via func(dsn string) string, legacySQL, targetSQL string) *desk {
+	t.Helper()
 	d := &desk{TB: t, name: "desk", dsn: sandbox.Postgres(t)}
 	from := sandbox.MariaDB(t)
 	var err error
@@ -51,7 +59,7 @@ func newDesk(t testing.TB, legacySQL, targetSQL, file string) *desk {
 	d.inLegacy(legacySQL)
 	d.target = d.connect()
 	d.inTarget(targetSQL)
-	source, err := settings.ParseMySQL(from)
+	source, err := settings.ParseMySQL(via(from))
 	d.must(err)
 	db, err := legacy.Open(t.Context(), source.Config())
 	d.must(err)
@@ -61,7 +69,7 @@ func newDesk(t testing.TB, legacySQL, targetSQL, file string) *desk {
 	t.Cleanup(pool.Close)
 	d.ledger = ledger.Open(pool)
 	d.must(ledger.Install(t.Context(), d.target))
-	config, err := pgx.ParseConfig(d.dsn)
+	config, err := pgx.ParseConfig(via(d.dsn))
 	d.must(err)
 	w := &Worker{Migration: d.name, Legacy: db, Ledger: d.ledger, Log: slog.New(slog.DiscardHandler), holder: uuid.New(),
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config, "worker") }}
@@ -70,7 +78,6 @@ func newDesk(t testing.TB, legacySQL, targetSQL, file string) *desk {
 	d.slot.conn, err = w.Connect(t.Context())
 	d.must(err)
 	t.Cleanup(d.slot.drop)
-	d.plan(file)
 	return d
 }
 
@@ -169,7 +176,7 @@ func (d *desk) load() {
 // does claims a shard and works on it.
 func (d *desk) does(id shard.ID) (*shard.Receipt, error) {
 	d.Helper()
-	claim, err := d.ledger.Claim(d.Context(), d.slot.conn, id, d.slot.holder)
+	claim, err := d.ledger.Claim(d.Context(), d.slot.conn, id, d.slot.holder, 0)
 	d.must(err)
 	if claim.Answer != ledger.Claimed {
 		d.Fatalf("shard %s is %s", id, claim.Answer)

@@ -131,7 +131,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 		}
 		s.conn = conn
 	}
-	claim, err := s.Ledger.Claim(ctx, s.conn, task.ID, s.holder)
+	claim, err := s.Ledger.Claim(ctx, s.conn, task.ID, s.holder, 0)
 	if err != nil {
 		s.drop()
 		return ending{what: "not claimed", delay: outageDelay, err: err}
@@ -151,7 +151,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 // unmapped ends a task whose mapping does not fit the databases: nothing of the migration can go on until a person has looked.
 func (s *slot) unmapped(ctx context.Context, task shard.Task, err error) ending {
 	if kind, _ := shard.KindOf(err); kind == shard.Schema {
-		err = errors.Join(err, s.Ledger.Pause(ctx, task.Migration, telemetry.Redact(err)))
+		err = errors.Join(err, s.Ledger.Halt(ctx, task.Migration, telemetry.Redact(err)))
 	}
 	if errors.Is(err, ledger.ErrNotFound) {
 		return ending{what: "is of no migration in the ledger", ack: true}
