@@ -55,7 +55,7 @@ func (p *protocol) pick(t *rapid.T, what string, fits func(*party) bool) *party 
 		}
 	}
 	if len(some) == 0 {
-		t.Skip("nobody can", what)
+		t.Skip("nobody can", what) // rapid then draws another action: the test goes on
 	}
 	return rapid.SampledFrom(some).Draw(t, what)
 }
@@ -176,7 +176,7 @@ func (p *protocol) Die(t *rapid.T) {
 func (p *protocol) Freeze(t *rapid.T) {
 	w := p.working()
 	if w == nil {
-		t.Skip("nobody works")
+		t.Skip("nobody works") // as above
 	}
 	p.exec(`UPDATE rehome.worker SET beat = beat - interval '1 minute' WHERE holder = $1`, w.holder)
 	if n := p.reap(All); n != 1 {

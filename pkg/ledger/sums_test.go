@@ -48,7 +48,7 @@ func (w *world) SettleRows(t *rapid.T) {
 	entry := rapid.IntRange(0, tags.entry).Draw(t, "entry")
 	rows := w.standingRows(entry)
 	if len(rows) == 0 {
-		t.Skip("nothing stands")
+		t.Skip("nothing stands") // rapid then draws another action: the test goes on
 	}
 	aside := entry >= topics.entry && rapid.Bool().Draw(t, "aside")
 	cause := map[bool]string{true: "unique:a.b", false: "waits:a.b"}[aside]

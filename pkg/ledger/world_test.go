@@ -182,7 +182,7 @@ func (w *world) commit(t *rapid.T, book *Book, o *ledgered) {
 // Load moves the next planned shard.
 func (w *world) Load(t *rapid.T) {
 	if len(w.planned) == 0 {
-		t.Skip("all are loaded")
+		t.Skip("all are loaded") // rapid then draws another action: the test goes on
 	}
 	s := w.planned[0]
 	w.planned = w.planned[1:]
@@ -205,7 +205,7 @@ func (w *world) Load(t *rapid.T) {
 func (w *world) Redo(t *rapid.T) {
 	f := rapid.SampledFrom([]family{userFamily, userFamily, topics, tags}).Draw(t, "family")
 	if len(w.read[f]) == 0 {
-		t.Skip("nobody was read")
+		t.Skip("nobody was read") // as above
 	}
 	units := rapid.SliceOfNDistinct(rapid.SampledFrom(w.read[f]), 1, len(w.read[f]), func(k keyspace.Key) string { return k[0] }).Draw(t, "units")
 	list := shard.List{Units: units, Nothing: rapid.IntRange(0, 5).Draw(t, "nothing") == 0}
