@@ -61,6 +61,10 @@ func (a *Audit) Run(ctx context.Context) (r *AuditReport, err error) {
 	if err := a.Queue.Declare(ctx, a.Migration); err != nil {
 		return nil, err
 	}
+	// A run has set it for its own shards, and may have left it behind.
+	if err := a.Ledger.ClearDeadline(ctx, a.Migration); err != nil {
+		return nil, err
+	}
 	started := time.Now()
 	if a.Repair { // one that was killed goes on: nobody is in two redos at once
 		if err := a.redone(ctx, 0); err != nil {

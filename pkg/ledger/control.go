@@ -93,6 +93,14 @@ func (l *Ledger) SetDeadline(ctx context.Context, name string, left time.Duratio
 
 // ClearDeadline takes the deadline away; without one it changes nothing.
 func (l *Ledger) ClearDeadline(ctx context.Context, name string) error {
+	var had bool
+	err := l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM rehome.control WHERE migration = $1 AND deadline IS NOT NULL)`, name).Scan(&had)
+	if err != nil {
+		return fmt.Errorf("look for a deadline of migration %s: %w", name, err)
+	}
+	if !had {
+		return nil
+	}
 	return l.control(ctx, name, "deadline cleared", struct{}{}, `deadline = NULL`)
 }
 
