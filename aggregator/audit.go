@@ -30,7 +30,7 @@ type auditing struct {
 }
 
 func auditCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.LegacyDSN, settings.NATSURL, settings.NATSCreds, settings.MigrationName, settings.SlotCount, settings.OutputForm).
+	s := settings.New(settings.LegacyDSN, settings.NATSURL, settings.MigrationName, settings.SlotCount, settings.OutputForm).WithNATS().WithStreams().
 		Require(settings.TargetDSN)
 	a := &auditing{Settings: s, telemetry: t}
 	c := bind(&cobra.Command{
@@ -120,7 +120,7 @@ func (a *auditing) connect(ctx context.Context, migration string) (conn *queue.C
 		}
 		return conn, end, err
 	}
-	conn, err = queue.Connect(ctx, queue.Options{URL: a.NATS.Reveal(), Creds: a.NATS.Creds.Reveal(), Name: "rehome/aggregator", Log: a.telemetry.Log})
+	conn, err = queue.Connect(ctx, natsOptions(a.Settings, "producer", a.telemetry)) // it publishes, as the producer does
 	if err != nil {
 		return nil, nil, err
 	}

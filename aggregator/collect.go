@@ -22,7 +22,7 @@ import (
 const waitEvery = 2 * time.Second
 
 func collectCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.NATSCreds, settings.MigrationName, settings.HealthOn).Require(settings.TargetDSN, settings.NATSURL)
+	s := settings.New(settings.MigrationName, settings.HealthOn).WithNATS().Require(settings.TargetDSN, settings.NATSURL)
 	return bind(&cobra.Command{
 		Use: "aggregator", Short: "collect the workers' receipts", Version: version, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -44,7 +44,7 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 		return err
 	}
 	defer pool.Close()
-	conn, err := queue.Connect(ctx, queue.Options{URL: s.NATS.Reveal(), Creds: s.NATS.Creds.Reveal(), Name: "rehome/aggregator", Log: t.Log})
+	conn, err := queue.Connect(ctx, natsOptions(s, "aggregator", t))
 	if err != nil {
 		return err
 	}
@@ -80,6 +80,14 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 		return nil // asked to stop, and did so
 	}
 	return err
+}
+
+// natsOptions are those of the given NATS, with the rights of the role.
+func natsOptions(s *settings.Settings, role string, t *telemetry.Telemetry) queue.Options {
+	return queue.Options{
+		URL: s.NATS.Reveal(), Creds: s.NATS.Creds.Reveal(), NKey: s.NATS.NKey.Reveal(), TLS: s.NATS.TLS(),
+		Name: "rehome/aggregator", Role: role, Streams: queue.Topology(s.Streams), Log: t.Log,
+	}
 }
 
 func watchCommand() *cobra.Command {

@@ -16,7 +16,7 @@ import (
 )
 
 func resetCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.MappingFile, settings.LegacyDSN, settings.TargetDSN, settings.SayYes, settings.NATSURL, settings.NATSCreds)
+	s := settings.New(settings.MappingFile, settings.LegacyDSN, settings.TargetDSN, settings.SayYes, settings.NATSURL).WithNATS()
 	return bind(&cobra.Command{
 		Use:   "reset",
 		Short: "take out what the manifests say we wrote, and the ledger (for rehearsals)",
@@ -47,7 +47,7 @@ func (s *session) reset(ctx context.Context, from *settings.Settings, t *telemet
 		_ = os.Remove(filepath.Dir(queue.Store(s.File.Name.Text))) // unless it holds others
 		return nil
 	}
-	conn, err := connect(ctx, from.NATS, t)
+	conn, err := connect(ctx, from, t)
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ import (
 )
 
 func runCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.MappingFile, settings.LegacyDSN, settings.TargetDSN, settings.NATSURL, settings.NATSCreds,
-		settings.SlotCount, settings.ThroughWave, settings.DoAgain, settings.ReportFormat)
+	s := settings.New(settings.MappingFile, settings.LegacyDSN, settings.TargetDSN, settings.NATSURL,
+		settings.SlotCount, settings.ThroughWave, settings.DoAgain, settings.ReportFormat).WithNATS().WithStreams()
 	return bind(&cobra.Command{
 		Use:   "run",
 		Short: "plan once, publish what is not done yet, end the load, give the verdict",
@@ -62,7 +62,7 @@ func (s *session) run(ctx context.Context, from *settings.Settings, t *telemetry
 	if from.NATS == nil {
 		return s.runAlone(ctx, from, t)
 	}
-	conn, err := connect(ctx, from.NATS, t)
+	conn, err := connect(ctx, from, t)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +78,12 @@ func (s *session) run(ctx context.Context, from *settings.Settings, t *telemetry
 	return r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
 }
 
-func connect(ctx context.Context, nats *settings.NATS, t *telemetry.Telemetry) (*queue.Conn, error) {
-	return queue.Connect(ctx, queue.Options{URL: nats.Reveal(), Creds: nats.Creds.Reveal(), Name: "rehome/producer", Log: t.Log})
+// connect connects to the given NATS.
+func connect(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) (*queue.Conn, error) {
+	return queue.Connect(ctx, queue.Options{
+		URL: from.NATS.Reveal(), Creds: from.NATS.Creds.Reveal(), NKey: from.NATS.NKey.Reveal(), TLS: from.NATS.TLS(),
+		Name: "rehome/producer", Role: "producer", Streams: queue.Topology(from.Streams), Log: t.Log,
+	})
 }
 
 // runAlone runs the migration with a queue and workers of its own. The queue leaves no trace where a guard has refused the run.

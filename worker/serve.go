@@ -43,7 +43,10 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 		return err
 	}
 	defer func() { _ = from.Close() }() // nothing was written
-	conn, err := queue.Connect(ctx, queue.Options{URL: s.NATS.Reveal(), Creds: s.NATS.Creds.Reveal(), Name: "rehome/worker", Log: t.Log})
+	conn, err := queue.Connect(ctx, queue.Options{
+		URL: s.NATS.Reveal(), Creds: s.NATS.Creds.Reveal(), NKey: s.NATS.NKey.Reveal(), TLS: s.NATS.TLS(),
+		Name: "rehome/worker", Role: "worker", Log: t.Log,
+	})
 	if err != nil {
 		return err
 	}

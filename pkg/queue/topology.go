@@ -49,15 +49,14 @@ func word(s jetstream.StorageType) string {
 
 // Codes by which JetStream refuses a stream for want of room or of servers.
 const (
+	accountLimits    jetstream.ErrorCode = 10002
 	noPeers          jetstream.ErrorCode = 10005
 	noResources      jetstream.ErrorCode = 10023
-	noMemory         jetstream.ErrorCode = 10028
-	accountLimits    jetstream.ErrorCode = 10002
 	tooManyStreams   jetstream.ErrorCode = 10027
+	noMemory         jetstream.ErrorCode = 10028
 	noStorage        jetstream.ErrorCode = 10047
 	tooManyReplicas  jetstream.ErrorCode = 10074
-	streamIsFull     jetstream.ErrorCode = 10077
-	maxBytesRequired jetstream.ErrorCode = 10113
+	notStored        jetstream.ErrorCode = 10077
 	maxBytesTooLarge jetstream.ErrorCode = 10122
 )
 
@@ -72,7 +71,8 @@ func remedied(err error, want jetstream.StreamConfig) error {
 	case tooManyReplicas, noPeers:
 		next = fmt.Sprintf("%d copies need as many servers of one cluster with JetStream: start them, or say fewer with NATS_REPLICAS", want.Replicas)
 	case noStorage, noMemory, noResources, accountLimits, maxBytesTooLarge:
-		next = fmt.Sprintf("it may grow to %d MiB, in %d copies: say less with NATS_MAX_BYTES, or raise the server's max_file_store or max_memory_store and the account's limits", want.MaxBytes>>20, want.Replicas)
+		next = fmt.Sprintf("it may grow to %d MiB, in as many copies as %d: say less with NATS_MAX_BYTES, or raise the server's max_file_store "+
+			"or max_memory_store and the account's limits", want.MaxBytes>>20, want.Replicas)
 	case tooManyStreams:
 		next = "raise the account's limit on streams: a migration needs three"
 	default:
@@ -81,11 +81,11 @@ func remedied(err error, want jetstream.StreamConfig) error {
 	return fmt.Errorf("%w; %s", err, next)
 }
 
-// crowded adds what to do to the refusal of a message that a stream has no room for.
+// crowded adds what to do to the refusal of a message that a stream does not take.
 func crowded(err error) error {
 	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == streamIsFull {
-		return fmt.Errorf("%w; give the streams more room with NATS_MAX_BYTES at the next producer run", err)
+	if errors.As(err, &api) && api.ErrorCode == notStored {
+		return fmt.Errorf("%w; a stream that is full gets more room with NATS_MAX_BYTES at the next producer run; else see the server's log", err)
 	}
 	return err
 }

@@ -17,7 +17,11 @@ const (
 	LegacyDSN     Field = "legacy-dsn" // LEGACY_DSN
 	TargetDSN     Field = "target-dsn" // TARGET_DSN
 	NATSURL       Field = "nats-url"   // NATS_URL
-	NATSCreds     Field = "nats-creds" // NATS_CREDS, with NATSURL
+	NATSCreds     Field = "nats-creds" // NATS_CREDS, with NATSURL, as are the others of NATS
+	NATSNKey      Field = "nats-nkey"  // NATS_NKEY
+	NATSCA        Field = "nats-ca"    // NATS_CA
+	NATSCert      Field = "nats-cert"  // NATS_CERT
+	NATSKey       Field = "nats-key"   // NATS_KEY
 	MigrationName Field = "migration"  // REHOME_MIGRATION
 	SlotCount     Field = "slots"      // REHOME_SLOTS
 	ListenOn      Field = "listen"     // REHOME_LISTEN
@@ -32,6 +36,13 @@ const (
 	OutputForm   Field = "output"
 	ReportFormat Field = "format"
 	ReportTo     Field = "to"
+)
+
+// Of the streams, for who makes them.
+const (
+	NATSReplicas Field = "nats-replicas"  // NATS_REPLICAS
+	NATSStorage  Field = "nats-storage"   // NATS_STORAGE
+	NATSMaxBytes Field = "nats-max-bytes" // NATS_MAX_BYTES
 )
 
 // MaxSlots is the highest number of slots: past it one process has no use for more, a second machine has.
@@ -69,6 +80,15 @@ var specs = []spec{
 		secretIn: natsHoldsSecret, apply: applyNATS},
 	{field: NATSCreds, env: "NATS_CREDS", placeholder: "FILE", usage: "NATS credentials: the path of a .creds file",
 		secretIn: isCreds, apply: applyCreds},
+	{field: NATSNKey, env: "NATS_NKEY", placeholder: "FILE", usage: "NATS user: the path of a file with an NKey's seed",
+		secretIn: isSeed, apply: applyNKey},
+	{field: NATSCA, env: "NATS_CA", placeholder: "FILE", usage: "certificates of the authorities that sign the NATS servers'", apply: applyCA},
+	{field: NATSCert, env: "NATS_CERT", placeholder: "FILE", usage: "certificate that is shown to the NATS servers", apply: applyCert},
+	{field: NATSKey, env: "NATS_KEY", placeholder: "FILE", usage: "private key of that certificate", secretIn: isPEM, apply: applyKey},
+	{field: NATSReplicas, env: "NATS_REPLICAS", placeholder: "N", usage: "copies of each stream: 1, 3 or 5; what it has, and 1 for a new one",
+		apply: applyReplicas},
+	{field: NATSStorage, env: "NATS_STORAGE", placeholder: "KIND", usage: "where streams are kept: file or memory", apply: applyStorage},
+	{field: NATSMaxBytes, env: "NATS_MAX_BYTES", placeholder: "SIZE", usage: "how much each stream may hold, as in 256MiB", apply: applyMaxBytes},
 	{field: MigrationName, env: "REHOME_MIGRATION", placeholder: "NAME", usage: "the migration's name",
 		apply: applyMigration},
 	{field: SlotCount, env: "REHOME_SLOTS", placeholder: "N", usage: "shards moved at the same time",
@@ -98,6 +118,16 @@ var specs = []spec{
 // onePerCPU follows GOMAXPROCS, which the runtime sets from a container's CPU limit.
 func onePerCPU() string {
 	return strconv.Itoa(min(runtime.GOMAXPROCS(0), MaxSlots))
+}
+
+// WithNATS adds the optional fields by which the servers of NATSURL know us and we them. It returns s.
+func (s *Settings) WithNATS() *Settings {
+	return s.add(false, []Field{NATSCreds, NATSNKey, NATSCA, NATSCert, NATSKey})
+}
+
+// WithStreams adds the optional fields of the streams, for a command that makes them. It returns s.
+func (s *Settings) WithStreams() *Settings {
+	return s.add(false, []Field{NATSReplicas, NATSStorage, NATSMaxBytes})
 }
 
 func text(into func(*Settings) *string) func(*Settings, string) []string {

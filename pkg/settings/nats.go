@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,7 +18,10 @@ const (
 type NATS struct {
 	// Creds is the content of a .creds file, for nats.UserCredentialBytes; empty when there is none.
 	Creds Secret
+	// NKey is the seed of a user's key, SU…; empty when there is none.
+	NKey Secret
 
+	tls      *tls.Config
 	urls     Secret
 	redacted string
 	warnings []string
@@ -39,7 +43,7 @@ func ParseNATS(text string) (*NATS, error) {
 	}
 	n := &NATS{urls: NewSecret(strings.Join(urls, ",")), redacted: strings.Join(shown, ",")}
 	if exposed {
-		n.warnings = []string{fmt.Sprintf("the connection to %s leaves this machine and does not insist on encryption; write tls://",
+		n.warnings = []string{fmt.Sprintf("the connection to %s leaves this machine and does not insist on encryption; write tls://, or say whom to trust with NATS_CA",
 			n.redacted)}
 	}
 	return n, nil
@@ -91,26 +95,9 @@ func applyNATS(s *Settings, text string) []string {
 		return []string{err.Error()}
 	}
 	s.NATS = n
-	s.Warnings = append(s.Warnings, n.Warnings()...)
 	return nil
 }
 
 func isCreds(text string) bool {
 	return strings.Contains(text, "-----BEGIN") || strings.HasPrefix(text, "SU") && !strings.ContainsAny(text, "./")
-}
-
-// applyCreds takes the path of a .creds file, as the nats tools do, or its content, which is what NATS_CREDS_FILE gives.
-func applyCreds(s *Settings, text string) []string {
-	content := text
-	if !isCreds(text) {
-		var err error
-		if content, err = readValue(text); err != nil {
-			return []string{fmt.Sprintf("read the .creds file that it names: %s", err)}
-		}
-	}
-	if !strings.Contains(content, credsHeader) {
-		return []string{"is not the content of a .creds file, which begins with " + credsHeader}
-	}
-	s.creds = NewSecret(content)
-	return nil
 }

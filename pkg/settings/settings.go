@@ -17,6 +17,7 @@ type Settings struct {
 	Legacy    *MySQL    // the legacy database; nil when not given
 	Target    *Postgres // the target database; nil when not given
 	NATS      *NATS     // the NATS servers and who we are to them; nil when no URL is given
+	Streams   Streams   // how they keep what they are given
 	Migration string    // a migration's name, [a-z0-9_]{1,32}; empty when not given
 	Slots     int       // how many shards are moved at the same time, 1 to 256; by default one per CPU
 	Listen    Address   // where the dashboard listens; by default 127.0.0.1:8080
@@ -37,7 +38,7 @@ type Settings struct {
 	Warnings []string
 
 	asked []*ask
-	creds Secret
+	login natsLogin
 }
 
 // ask is one setting that a command wants, with what its flag was given.
@@ -123,16 +124,4 @@ func (s *Settings) load(a *ask, env Environ) Faults {
 		faults = append(faults, Fault{Name: name, Problem: problem})
 	}
 	return faults
-}
-
-// joinNATS completes NATS, whose two settings are read apart.
-func (s *Settings) joinNATS() Faults {
-	if s.creds.Reveal() == "" {
-		return nil
-	}
-	if s.NATS == nil {
-		return Faults{{Name: "NATS_CREDS", Problem: "is set and NATS_URL is not; give the servers' address, or neither"}}
-	}
-	s.NATS.Creds = s.creds
-	return nil
 }
