@@ -30,28 +30,35 @@ type Book struct {
 // Begin opens the data's transaction, locks the shard's row in it and checks that the claim still holds; conn is the session that
 // claimed, for in any other the reaper would not find the lock. The error is a shard.Stale failure if the claim does not hold any more.
 func (l *Ledger) Begin(ctx context.Context, conn *pgx.Conn, claim Claim) (*Book, error) {
-	tx, err := conn.BeginTx(ctx, readCommitted)
-	if err != nil {
-		return nil, fmt.Errorf("begin the transaction of shard %s: %w", claim.Shard.ID, err)
-	}
-	b := &Book{tx: tx, claim: claim}
-	if err := b.check(ctx); err != nil {
-		return nil, errors.Join(err, b.Rollback(ctx))
+	b := &Book{claim: claim}
+	if err := b.begin(ctx, conn); err != nil {
+		return nil, errors.Join(err, b.Rollback(context.WithoutCancel(ctx)))
 	}
 	return b, nil
 }
 
-func (b *Book) check(ctx context.Context) error {
+// A grip is the row of a shard as the data's transaction finds it.
+type grip struct {
+	state        shard.State
+	attempt      int
+	ours         bool
+	mapping, xid string
+}
+
+func (b *Book) begin(ctx context.Context, conn *pgx.Conn) error {
 	id := b.claim.Shard.ID
-	var state shard.State
-	var attempt int
-	var ours bool
-	var mapping, xid string
-	err := b.tx.QueryRow(ctx, `
+	scan := func(row pgx.CollectableRow) (g grip, err error) {
+		err = row.Scan(&g.state, &g.attempt, &g.ours, &g.mapping, &g.xid)
+		return g, err
+	}
+	// A long read leaves the transaction idle. Who is frozen is told by the heartbeat, and ended by whoever meets the lock.
+	first := []string{`SET LOCAL idle_in_transaction_session_timeout = 0`}
+	tx, g, err := beginWith(ctx, conn, first, scan, `
 		SELECT state, attempt, coalesce(holder_pid = pg_backend_pid(), false), mapping_hash, pg_current_xact_id()::text
 		  FROM rehome.shard
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
-		   FOR UPDATE NOWAIT`, id.Migration, id.Ordinal, id.Generation).Scan(&state, &attempt, &ours, &mapping, &xid)
+		   FOR UPDATE NOWAIT`, id.Migration, id.Ordinal, id.Generation)
+	b.tx = tx
 	switch {
 	case sqlState(err) == lockNotAvailable:
 		return shard.Failf(shard.Stale, "lock shard %s: somebody else works on it", id)
@@ -59,14 +66,14 @@ func (b *Book) check(ctx context.Context) error {
 		return shard.Failf(shard.Stale, "lock shard %s: it is not in the plan any more", id)
 	case err != nil:
 		return fmt.Errorf("lock shard %s: %w", id, err)
-	case state != shard.Planned || attempt != b.claim.Token:
-		return shard.Failf(shard.Stale, "lock shard %s under token %d: it is %s, and its token is %d", id, b.claim.Token, state, attempt)
-	case !ours:
+	case g.state != shard.Planned || g.attempt != b.claim.Token:
+		return shard.Failf(shard.Stale, "lock shard %s under token %d: it is %s, and its token is %d", id, b.claim.Token, g.state, g.attempt)
+	case !g.ours:
 		return shard.Failf(shard.Stale, "lock shard %s under token %d: this session does not hold it", id, b.claim.Token)
-	case mapping != b.claim.Mapping:
+	case g.mapping != b.claim.Mapping:
 		return shard.Failf(shard.Stale, "lock shard %s under token %d: it has another mapping since it was claimed", id, b.claim.Token)
 	}
-	b.xid, err = strconv.ParseUint(xid, 10, 64)
+	b.xid, err = strconv.ParseUint(g.xid, 10, 64)
 	return err
 }
 

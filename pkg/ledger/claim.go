@@ -60,50 +60,48 @@ type claimRow struct {
 // backend as the holder's. The holder is this incarnation of the process and must have called Beat before. What a row of the shard's weight takes the
 // claimer, 0 where it has no idea, tells whether the shard would end before the deadline.
 func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder uuid.UUID, perRow time.Duration) (Claim, error) {
-	var claim Claim
-	err := pgx.BeginTxFunc(ctx, conn, readCommitted, func(tx pgx.Tx) (err error) {
-		row, err := lockShard(ctx, tx, id)
-		switch {
-		case sqlState(err) == lockNotAvailable:
-			claim.Answer = Busy
-			return nil
-		case errors.Is(err, pgx.ErrNoRows):
-			claim.Answer, err = strange(ctx, tx, id)
-			return err
-		case err != nil:
-			return err
-		}
-		claim = row.answer(id, perRow)
-		if claim.Answer == Claimed && row.slots > 0 {
-			err = row.fit(ctx, tx, &claim)
-		}
-		if claim.Answer == Claimed && err == nil {
-			claim.Token, err = hold(ctx, tx, id, holder)
-		}
-		return err
-	})
-	// Ending the transaction in which NOWAIT failed is an error to pgx.
-	if err != nil && (claim.Answer != Busy || !errors.Is(err, pgx.ErrTxCommitRollback)) {
+	claim, err := claim(ctx, conn, id, holder, perRow)
+	if err != nil {
 		return Claim{}, fmt.Errorf("claim shard %s: %w", id, err)
 	}
 	return claim, nil
 }
 
-func lockShard(ctx context.Context, tx pgx.Tx, id shard.ID) (claimRow, error) {
-	rows, err := tx.Query(ctx, `
+func claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder uuid.UUID, perRow time.Duration) (claim Claim, err error) {
+	tx, row, err := lockShard(ctx, conn, id)
+	switch {
+	case sqlState(err) == lockNotAvailable:
+		return Claim{Answer: Busy}, tx.Rollback(ctx)
+	case errors.Is(err, pgx.ErrNoRows):
+		if claim.Answer, err = strange(ctx, tx, id); err != nil {
+			return claim, errors.Join(err, tx.Rollback(ctx))
+		}
+		return claim, tx.Rollback(ctx)
+	case err != nil:
+		return claim, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
+	}
+	claim = row.answer(id, perRow)
+	if claim.Answer == Claimed && row.slots > 0 {
+		err = row.fit(ctx, tx, &claim)
+	}
+	if claim.Answer != Claimed || err != nil {
+		return claim, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
+	}
+	claim.Token, err = hold(ctx, tx, id, holder)
+	return claim, err
+}
+
+// lockShard begins a transaction with the lock on the shard's row.
+func lockShard(ctx context.Context, conn *pgx.Conn, id shard.ID) (pgx.Tx, claimRow, error) {
+	scan := func(row pgx.CollectableRow) (r claimRow, err error) {
+		r.record, err = scanRecord(withLast{row, []any{&r.halted, &r.paused, &r.schema, &r.left, &r.slots}})
+		return r, err
+	}
+	return beginWith(ctx, conn, nil, scan, `
 		SELECT `+shardColumns+`, m.paused, c.paused, `+schemaColumn+`, c.deadline - clock_timestamp(), coalesce((c.limits->>'slots')::int, 0)
 		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration LEFT JOIN rehome.control c ON c.migration = s.migration
 		 WHERE s.migration = $1 AND s.ordinal = $2 AND s.generation = $3
 		   FOR UPDATE OF s NOWAIT`, id.Migration, id.Ordinal, id.Generation)
-	if err != nil {
-		return claimRow{}, err
-	}
-	return pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (claimRow, error) {
-		var r claimRow
-		var err error
-		r.record, err = scanRecord(withLast{row, []any{&r.halted, &r.paused, &r.schema, &r.left, &r.slots}})
-		return r, err
-	})
 }
 
 // schemaColumn is the fingerprint that the mapping of the shard s was accepted with, m being its migration.
@@ -178,12 +176,13 @@ func strange(ctx context.Context, tx pgx.Tx, id shard.ID) (Answer, error) {
 	return Unknown, nil
 }
 
+// hold makes the holder the shard's and commits the claim.
 func hold(ctx context.Context, tx pgx.Tx, id shard.ID, holder uuid.UUID) (token int, err error) {
-	err = tx.QueryRow(ctx, `
+	err = commitWith(ctx, tx, func(row pgx.Row) error { return row.Scan(&token) }, `
 		UPDATE rehome.shard
 		   SET attempt = attempt + 1, holder = $4, claimed_at = clock_timestamp(), holder_pid = pg_backend_pid(),
 		       holder_started = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
-		RETURNING attempt`, id.Migration, id.Ordinal, id.Generation, holder).Scan(&token)
+		RETURNING attempt`, id.Migration, id.Ordinal, id.Generation, holder)
 	return token, err
 }

@@ -244,10 +244,6 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 		return nil, err
 	}
 	defer func() { _ = book.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
-	// A long read leaves the transaction idle. Who is frozen is told by the heartbeat, and ended by whoever meets the lock.
-	if _, err := book.Tx().Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
-		return nil, fmt.Errorf("prepare the transaction of shard %s: %w", claim.Shard.ID, err)
-	}
 	snapshot, err := s.Legacy.Snapshot(ctx, legacy.Reading{Users: mapped.Keys, MaxRowBytes: mapped.File.MaxRowBytes})
 	if err != nil {
 		return nil, err
