@@ -16,6 +16,8 @@ const (
 	// homeMarker is held under flock by the owner for as long as it lives. A lock, unlike a process id, cannot be
 	// mistaken for that of a later process, and holds across containers that share a temporary directory.
 	homeMarker = "owner"
+	// diskDir is where a home has a disk of its own, which has to be unmounted first.
+	diskDir = "disk"
 )
 
 // home is the directory that one server lives in.
@@ -85,6 +87,9 @@ func clearHome(path string) error {
 	for _, entry := range entries {
 		if entry.Name() == homeMarker {
 			continue
+		}
+		if entry.Name() == diskDir {
+			unmount(path)
 		}
 		if err := os.RemoveAll(filepath.Join(path, entry.Name())); err != nil {
 			return fmt.Errorf("remove sandbox directory %s: %w", path, err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -21,10 +22,13 @@ const (
 	noMain       = "# written by rehome's sandbox: clusters are made on demand\ncreate_main_cluster = false\n"
 )
 
-// Install installs the servers that are missing from Debian's packages, with apt-get's output on w, and keeps the
-// packages' own services from running. Where nothing is missing it does nothing. Where it may not install, for want of
-// root or of apt-get, the error has the commands to run.
-func Install(ctx context.Context, w io.Writer) error {
+// Faketime is the Debian package that a Clock needs.
+const Faketime = "faketime"
+
+// Install installs the servers that are missing from Debian's packages, and of also what is, with apt-get's output on w, and keeps
+// the packages' own services from running. Where nothing is missing it does nothing. Where it may not install, for want of root or
+// of apt-get, the error has the commands to run.
+func Install(ctx context.Context, w io.Writer, also ...string) error {
 	_, noApt := exec.LookPath("apt-get")
 	_, noSystemd := os.Stat("/run/systemd/system")
 	i := installer{
@@ -33,10 +37,10 @@ func Install(ctx context.Context, w io.Writer) error {
 		systemd: noSystemd == nil,
 		run:     func(ctx context.Context, argv ...string) error { return runShown(ctx, w, argv) },
 	}
-	return i.install(ctx, missingPackages())
+	return i.install(ctx, missingPackages(also))
 }
 
-func missingPackages() []string {
+func missingPackages(also []string) []string {
 	var packages []string
 	_, server := findMariaDB("mariadb-server", "mariadbd", "mysqld")
 	_, installer := findMariaDB("mariadb-server", "mariadb-install-db", "mysql_install_db")
@@ -48,6 +52,9 @@ func missingPackages() []string {
 	_, initdb := findPostgres("initdb")
 	if errors.Join(postgres, initdb) != nil {
 		packages = append(packages, "postgresql")
+	}
+	if _, err := findFaketime(); err != nil && slices.Contains(also, Faketime) {
+		packages = append(packages, Faketime)
 	}
 	return packages
 }
@@ -107,7 +114,7 @@ func (i installer) forbidServices() (undo func() error, err error) {
 // forbidMainCluster keeps Debian's package from making a cluster of its own, which would start at the next boot.
 func (i installer) forbidMainCluster(packages []string) error {
 	path := filepath.Join(i.root, clusterFile)
-	if _, err := os.Stat(path); err == nil || packages[len(packages)-1] != "postgresql" {
+	if _, err := os.Stat(path); err == nil || !slices.Contains(packages, "postgresql") {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -127,7 +134,12 @@ func (i installer) disableServices(ctx context.Context, packages []string) error
 	}
 	argv := []string{"systemctl", "disable"}
 	for _, name := range packages {
-		argv = append(argv, strings.TrimSuffix(name, "-server"))
+		if name != Faketime {
+			argv = append(argv, strings.TrimSuffix(name, "-server"))
+		}
+	}
+	if len(argv) == 2 {
+		return nil
 	}
 	return i.run(ctx, argv...)
 }

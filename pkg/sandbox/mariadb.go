@@ -56,7 +56,7 @@ func (m *MariaDBServer) create(ctx context.Context, program string, runAs *accou
 			args = append(args, "--init-file="+first)
 		}
 		cmd := exec.Command(program, args...)
-		cmd.SysProcAttr = runAs.attr()
+		cmd.SysProcAttr, cmd.Env = runAs.attr(), opts.Clock.environ()
 		return cmd
 	}
 	if err := m.startOnFreePort(ctx); err != nil {

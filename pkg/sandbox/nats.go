@@ -9,44 +9,91 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
 
-// natsEnv makes a test binary a NATS server; its value is DIRECTORY:PORT.
+// natsEnv makes a test binary a NATS server; its value is the path of its configuration.
 const natsEnv = "REHOME_SANDBOX_NATS"
+
+// NATSOptions shape a NATS server. The zero value is a lone one.
+type NATSOptions struct {
+	// Store is where JetStream keeps what it has, a directory that is there; empty is one in the server's own.
+	Store string
+	// MaxStore is the most bytes that JetStream lets streams reserve; 0 is what the server makes of the free disk.
+	MaxStore int64
+	// Extra is appended to the server's configuration, in its language.
+	Extra string
+}
 
 // NATSServer is a NATS server in a process of its own: loopback, token, JetStream in a file store that is synced on
 // each write.
 type NATSServer struct {
 	server
+	name  string
 	token string
+	opts  NATSOptions
 }
 
 // NATS starts a NATS server of t's own and removes it when t ends. The test binary itself is the server, in a second
 // process: the package's TestMain must call Main.
 func NATS(t testing.TB) *NATSServer {
 	t.Helper()
-	n, err := startNATS(t.Context())
+	return NATSWith(t, NATSOptions{})
+}
+
+// NATSWith is NATS for a server of another shape.
+func NATSWith(t testing.TB, opts NATSOptions) *NATSServer {
+	t.Helper()
+	n, err := newNATS("sandbox", rand.Text(), opts)
+	if err == nil {
+		err = n.startOnFreePort(t.Context())
+	}
+	if n != nil {
+		t.Cleanup(func() { closeNATS(t, n) })
+	}
 	if err != nil {
 		t.Fatalf("start a NATS server for this test: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Errorf("close the NATS server: %v", err)
-		}
-	})
 	return n
 }
+
+func closeNATS(t testing.TB, n *NATSServer) {
+	t.Helper()
+	if err := n.Close(); err != nil {
+		t.Errorf("close NATS server %s: %v", n.name, err)
+	}
+}
+
+// Name is the server's name, as a cluster tells who leads.
+func (n *NATSServer) Name() string { return n.name }
 
 // URL is where clients connect, token included.
 func (n *NATSServer) URL() string { return "nats://" + n.token + "@" + loopback(n.port) }
 
-func startNATS(ctx context.Context) (*NATSServer, error) {
+// Lose removes all that JetStream has kept. The server must not run.
+func (n *NATSServer) Lose() error {
+	entries, err := os.ReadDir(n.store())
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(n.store(), entry.Name())))
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("lose the store of NATS server %s: %w", n.name, err)
+	}
+	return nil
+}
+
+func (n *NATSServer) store() string {
+	if n.opts.Store != "" {
+		return n.opts.Store
+	}
+	return filepath.Join(n.home.path, "store")
+}
+
+// newNATS makes a server that startOnFreePort then starts.
+func newNATS(name, token string, opts NATSOptions) (*NATSServer, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -55,24 +102,34 @@ func startNATS(ctx context.Context) (*NATSServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &NATSServer{token: rand.Text()}
+	n := &NATSServer{name: name, token: token, opts: opts}
 	n.server = server{
 		kind: "NATS", home: dir,
 		death: syscall.SIGKILL, fast: syscall.SIGTERM, abort: syscall.SIGKILL,
-		probe: n.greets, killed: func() {},
+		probe: n.greets, killed: func() {}, setUp: n.configure,
 	}
 	n.command = func() *exec.Cmd {
 		cmd := exec.Command(program)
-		cmd.Env = append(os.Environ(), natsEnv+"="+dir.path+":"+strconv.Itoa(n.port))
+		cmd.Env = append(os.Environ(), natsEnv+"="+n.config())
 		return cmd
 	}
-	if err := os.WriteFile(tokenPath(dir.path), []byte(n.token), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("write the NATS token: %w", err), dir.remove())
-	}
-	if err := n.startOnFreePort(ctx); err != nil {
-		return nil, errors.Join(err, dir.remove())
-	}
 	return n, nil
+}
+
+func (n *NATSServer) config() string { return filepath.Join(n.home.path, "nats.conf") }
+
+// configure writes the configuration, once the port is known. It holds the token, which no argument may.
+func (n *NATSServer) configure() error {
+	limit := ""
+	if n.opts.MaxStore > 0 {
+		limit = fmt.Sprintf(", max_file_store: %d", n.opts.MaxStore)
+	}
+	text := fmt.Sprintf("server_name: %q\nlisten: %q\nauthorization: {token: %q}\njetstream: {store_dir: %q, sync_interval: always%s}\n%s",
+		n.name, loopback(n.port), n.token, n.store(), limit, n.opts.Extra)
+	if err := os.WriteFile(n.config(), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write the configuration of NATS server %s: %w", n.name, err)
+	}
+	return nil
 }
 
 // greets waits for the INFO line that a server sends first; JetStream is recovered by then.
@@ -87,31 +144,21 @@ func (n *NATSServer) greets(ctx context.Context) error {
 	return err
 }
 
-func tokenPath(dir string) string { return filepath.Join(dir, "token") }
-
 // serveNATS runs the server until the process is told to end, and returns the exit status.
-func serveNATS(where string) int {
-	cut := strings.LastIndex(where, ":")
-	port, err := strconv.Atoi(where[cut+1:])
-	if err == nil {
-		err = runNATS(where[:max(cut, 0)], port)
-	}
-	if err != nil {
+func serveNATS(config string) int {
+	if err := runNATS(config); err != nil {
 		fmt.Fprintf(os.Stderr, "serve NATS: %v\n", err)
 		return 1
 	}
 	return 0
 }
 
-func runNATS(dir string, port int) error {
-	token, err := os.ReadFile(tokenPath(dir))
+func runNATS(config string) error {
+	opts, err := natsserver.ProcessConfigFile(config)
 	if err != nil {
 		return err
 	}
-	srv, err := natsserver.NewServer(&natsserver.Options{
-		ServerName: "sandbox", Host: "127.0.0.1", Port: port, Authorization: string(token),
-		JetStream: true, StoreDir: filepath.Join(dir, "store"), SyncAlways: true,
-	})
+	srv, err := natsserver.NewServer(opts)
 	if err != nil {
 		return err
 	}

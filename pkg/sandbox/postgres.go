@@ -62,7 +62,7 @@ func (p *PostgresServer) create(ctx context.Context, program string, runAs *acco
 	}
 	p.command = func() *exec.Cmd {
 		cmd := exec.Command(program, p.args(opts)...)
-		cmd.SysProcAttr = runAs.attr()
+		cmd.SysProcAttr, cmd.Env = runAs.attr(), opts.Clock.environ()
 		return cmd
 	}
 	return p.startOnFreePort(ctx)

@@ -22,6 +22,8 @@ type Options struct {
 	MariaDBArgs []string
 	// PostgresArgs are appended to postgres's arguments (as in "-c", "work_mem=64MB") and win over the sandbox's own.
 	PostgresArgs []string
+	// Clock is what the servers take for the time of day; nil is the machine's.
+	Clock *Clock
 }
 
 const defaultBufferPool = 128

@@ -29,6 +29,7 @@ type server struct {
 	fast  syscall.Signal // ends it in good order
 	abort syscall.Signal // ends it at once
 
+	setUp   func() error                    // before each start; may be nil
 	command func() *exec.Cmd                // a new command for each start
 	probe   func(ctx context.Context) error // nil once the server answers
 	killed  func()                          // cleans up what a SIGKILL leaves outside of the home
@@ -134,6 +135,11 @@ func (s *server) start(ctx context.Context) error {
 		return fmt.Errorf("open the log of %s: %w", s.kind, err)
 	}
 	defer func() { _ = log.Close() }() // the server has its own
+	if s.setUp != nil {
+		if err := s.setUp(); err != nil {
+			return err
+		}
+	}
 	cmd := s.command()
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.home.path, log, log
 	if s.proc, err = startProcess(cmd, s.death); err != nil {

@@ -1,3 +1,6 @@
+-- As old as the data: DATETIME columns whose default is the zero date.
+SET SESSION sql_mode = '';
+
 CREATE TABLE users (
   id           INT UNSIGNED NOT NULL AUTO_INCREMENT,
   login        VARCHAR(40) NOT NULL,
