@@ -11,7 +11,7 @@ import (
 )
 
 // Changes lists what means something else in one mapping than in another, a line for each, by its place in the file: what legacy and
-// target say, and the limits of stop, do not count. It is empty if and only if both have one Hash.
+// target say, and the limits of stop and gates, do not count. It is empty if and only if both have one Hash.
 func Changes(old, now *File) []string {
 	var c changes
 	c.compare("", tree(Canonical(old)), tree(Canonical(now)))

@@ -17,6 +17,8 @@ func TestChanges(t *testing.T) {
 		{"nothing", nil, ""},
 		{"a comment and the databases", []string{"name: m\n", "name: m # the name\n", "mysql://h/db", "mysql://i/db"}, ""},
 		{"the limits of stop", []string{"0.5%", "7%"}, ""},
+		{"the limit of a gate", []string{"1%", "7%"}, ""},
+		{"a gate that is taken out", []string{", gate: {quarantined: 1%}", ""}, ""},
 		{"a number", []string{"shard_rows: auto", "shard_rows: 30"}, "users.shard_rows: was 0, is 30"},
 		{"an expression", []string{"raw: CONCAT(a, b)", "raw: CONCAT(b, a)"}, `tables[app.users].columns[raw].sql.expr.sql: was "CONCAT(a, b)", is "CONCAT(b, a)"`},
 		{"what was not there", []string{"      raw: CONCAT(a, b)\n", ""}, `tables[app.users].columns[raw]: was {"name":"raw","sql":{"expr":{"sql":"CONCAT(a, b)"}}}, is not there`},

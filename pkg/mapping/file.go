@@ -81,7 +81,14 @@ type Users struct {
 type Wave struct {
 	Name  Word  `json:"name"`
 	Where *Expr `json:"where,omitempty"`
+	Gate  *Gate `json:"-"` // nil where the file does not say it, and in the last wave; to change it is no change of meaning
 	Pos   Pos   `json:"-"`
+}
+
+// Gate is what has to hold of a wave before the next one is published.
+type Gate struct {
+	Quarantined float64 // per cent of the wave's users tried, 0 to 100
+	Pos         Pos
 }
 
 // Stop is when a run gives up by itself.

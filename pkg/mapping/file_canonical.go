@@ -10,7 +10,7 @@ import (
 )
 
 // Canonical is what a mapping means, as JSON: the same for two files that differ only in comments, white space, spelling of
-// defaults, the order of keys, or in legacy, target and stop. Tables, columns, steps and waves keep their order.
+// defaults, the order of keys, or in legacy, target, stop and gates. Tables, columns, steps and waves keep their order.
 func Canonical(f *File) []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -27,7 +27,7 @@ func Hash(f *File) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// Decode is the File that Canonical was made of, without positions, Source, Legacy, Target and Stop. A key that this version
+// Decode is the File that Canonical was made of, without positions, Source, Legacy, Target, Stop and gates. A key that this version
 // does not know is an error: the mapping says something that would be lost.
 func Decode(canonical []byte) (*File, error) {
 	decoder := json.NewDecoder(bytes.NewReader(canonical))

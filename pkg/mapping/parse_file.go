@@ -53,7 +53,13 @@ var usersShape = object(func(at Pos) Users { return Users{ShardRows: DefaultShar
 var waveShape = object(func(at Pos) Wave { return Wave{Pos: at} }, nil,
 	must("name", "the wave's name", nameShape, func(w *Wave) *Word { return &w.Name }),
 	may("where", "whom the wave takes; sees users.from alone. The last wave has none",
-		whereShape, func(w *Wave) **Expr { return &w.Where }))
+		whereShape, func(w *Wave) **Expr { return &w.Where }),
+	may("gate", "what has to hold of the wave before the next one is published; stop.quarantined unless given. The last wave has none",
+		gateShape, func(w *Wave) **Gate { return &w.Gate }))
+
+var gateShape = maybe(object(func(at Pos) Gate { return Gate{Pos: at} }, nil,
+	must("quarantined", "the share of the wave's users tried that may be quarantined, as in 1%; of ever so few of them",
+		percentShape, func(g *Gate) *float64 { return &g.Quarantined })))
 
 var stopShape = object(func(at Pos) Stop { return Stop{Quarantined: DefaultQuarantined, Pos: at} }, nil,
 	may("quarantined", "a share of the users tried, after 1,000; 5% by default", percentShape, func(s *Stop) *float64 { return &s.Quarantined }))
@@ -82,6 +88,10 @@ func checkWaves(at place, waves []Wave) {
 			in.at(w.Where.Pos).fault("take where out, or add a last wave without it", "the last wave takes all that is left, and has no condition")
 		case !last && w.Where == nil:
 			in.fault("only the last wave takes all that is left", "where is missing")
+		}
+		if i == len(waves)-1 && w.Gate != nil {
+			in.path = names.path(i) + ".gate"
+			in.at(w.Gate.Pos).fault("take gate out; stop.quarantined is for the run as a whole", "the last wave has no gate: nothing is published behind it")
 		}
 	}
 }

@@ -172,3 +172,13 @@ func TestANarrowerPolicyHolds(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestParseReadsGates(t *testing.T) {
+	f := parsed(t, small+"waves: [{name: a, where: x, gate: {quarantined: 0.5%}}, {name: b, where: y}, {name: c}]\n")
+	if g := f.Waves[0].Gate; g == nil || g.Quarantined != 0.5 || g.Pos != (Pos{9, 35}) {
+		t.Errorf("the first gate is %+v", g)
+	}
+	if f.Waves[1].Gate != nil || f.Waves[2].Gate != nil {
+		t.Error("a gate that the file does not say is there")
+	}
+}
