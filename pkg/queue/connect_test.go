@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"golang.org/x/sync/errgroup"
+
+	"rehome/pkg/shard"
 )
 
 // fakeServer greets clients as a NATS server of the version and answers their pings.
@@ -130,14 +133,27 @@ func TestAMissingRightIsAnErrorOfItsOwn(t *testing.T) {
 	as := func(user string) string { return strings.Replace(url, "://", "://"+user+"@", 1) }
 	declare(t, connect(t, as("producer:p"), ""))
 	c := connect(t, as("worker:w"), "", func(o *Options) { o.Role = "worker" })
-	if _, err := c.PublishTask(t.Context(), task(1)); !Denied(err) {
-		t.Errorf("publish: error %v, want one that Denied knows", err)
-	}
-	if _, err := queueOf(t, c).Next(t.Context()); !Denied(err) {
-		t.Errorf("next: error %v, want one that Denied knows", err)
-	}
-	if err := c.Declare(t.Context(), name); !Denied(err) {
-		t.Errorf("declare: error %v, want one that Denied knows", err)
+	for act, try := range map[string]func() error{
+		"publish": func() error { _, err := c.PublishTask(t.Context(), task(1)); return err },
+		"publish many": func() error {
+			_, err := c.PublishTasks(t.Context(), slices.Values([]shard.Task{task(1), task(2)}))
+			return err
+		},
+		"next":     func() error { _, err := queueOf(t, c).Next(t.Context()); return err },
+		"receipts": func() error { return c.Receipts(t.Context(), name, nil) },
+		"declare":  func() error { return c.Declare(t.Context(), name) },
+	} {
+		start := time.Now()
+		err := try()
+		if !Denied(err) || !strings.Contains(err.Error(), name) && !strings.Contains(err.Error(), strings.ToUpper(name)) {
+			t.Errorf("%s: error %v, want one that Denied knows and that names the subject", act, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "NATS user of the worker: deploy/nats/nats-server.conf") {
+			t.Errorf("%s: error %v does not say where the rights stand", act, err)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("%s: it is known after %v only", act, took)
+		}
 	}
 }
 
