@@ -58,7 +58,7 @@ func (c *collector) count(ctx context.Context, r shard.Receipt) error {
 
 // reconcile looks at the ledger again and again. One that does not answer is asked the next time: the queue still tells what is new.
 func (c *collector) reconcile(ctx context.Context) error {
-	ticker := time.NewTicker(reconcileEvery)
+	ticker := time.NewTicker(pausepoint.Wait("reconcile", reconcileEvery))
 	defer ticker.Stop()
 	for {
 		receipts, next, err := c.ledger.Receipts(ctx, c.name, c.since)

@@ -17,6 +17,7 @@ import (
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
 	"rehome/pkg/transfer"
 )
@@ -92,7 +93,7 @@ func (w *Worker) beat(ctx context.Context) error {
 
 // beats tells the ledger that this process is alive. While the ledger cannot be reached nobody can be reaped through it either.
 func (w *Worker) beats(ctx context.Context) error {
-	ticker := time.NewTicker(beatEvery)
+	ticker := time.NewTicker(pausepoint.Wait("beat", beatEvery))
 	defer ticker.Stop()
 	for {
 		select {
