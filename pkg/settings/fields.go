@@ -29,6 +29,8 @@ const (
 
 	MappingFile  Field = "file" // also -f
 	ThroughWave  Field = "through"
+	PassGate     Field = "pass"
+	UntilTime    Field = "until"
 	DoAgain      Field = "again"
 	LookAtAll    Field = "full"
 	SampleUsers  Field = "sample"
@@ -99,6 +101,10 @@ var specs = []spec{
 		apply: applyHealth},
 	{field: ThroughWave, placeholder: "WAVE", usage: "stop after this wave",
 		apply: text(func(s *Settings) *string { return &s.Through })},
+	{field: PassGate, placeholder: "WAVE", usage: "go on behind this wave, though its gate is closed",
+		apply: text(func(s *Settings) *string { return &s.Pass })},
+	{field: UntilTime, placeholder: "TIME@ZONE", usage: "have nothing in work behind this time, as in 06:00@Europe/Berlin",
+		apply: applyUntil},
 	{field: DoAgain, usage: "redo everyone, also those who are done", boolean: true, placeholder: "bool",
 		apply: yesNo(func(s *Settings) *bool { return &s.Again })},
 	{field: LookAtAll, usage: "look at the data of all users", boolean: true, placeholder: "bool",

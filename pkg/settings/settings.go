@@ -25,6 +25,8 @@ type Settings struct {
 
 	File    string // path of migration.yaml
 	Through string // name of the last wave of this run; empty is all of them
+	Pass    string // name of the wave behind which a run goes on though its gate is closed; empty is none
+	Until   Until  // when the run has to be over; its zero value says nothing
 	Again   bool   // redo everyone
 	Full    bool   // look at all data
 	Sample  int    // else at that of so many users; 0 when not given
