@@ -236,17 +236,6 @@ func (a *again) states(ctx context.Context) error {
 	return nil
 }
 
-// standing tells how a state counts among migrated and quarantined users.
-func standingOf(state string) (migrated, quarantined int64) {
-	switch state {
-	case "migrated", "redone", "waiting":
-		return 1, 0
-	case "quarantined":
-		return 0, 1
-	}
-	return 0, 0
-}
-
 // waves tells what the redo has changed about users, by the waves that brought them.
 func (a *again) waves() ([]byWave, error) {
 	changes := map[int]*byWave{}
@@ -260,8 +249,8 @@ func (a *again) waves() ([]byWave, error) {
 		if !d.known {
 			wave = a.claim.Shard.Wave
 		}
-		m0, q0 := standingOf(d.standing())
-		m1, q1 := standingOf(a.ends[string(key)].state)
+		m0, q0 := shard.Counts(d.standing())
+		m1, q1 := shard.Counts(a.ends[string(key)].state)
 		if changes[wave] == nil {
 			changes[wave] = &byWave{wave: wave}
 		}

@@ -18,7 +18,7 @@ func settledWaves(ctx context.Context, tx pgx.Tx, name string, quarantined map[s
 	}
 	users := map[int]int64{}
 	for i := range found {
-		if migrated, _ := standingOf(found[i].standing()); migrated > 0 {
+		if migrated, _ := shard.Counts(found[i].standing()); migrated > 0 {
 			users[found[i].wave]++
 		}
 	}

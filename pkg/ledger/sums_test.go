@@ -182,7 +182,7 @@ func (w *world) account(t *rapid.T, tx pgx.Tx, f family, units []keyspace.Key, s
 	}
 	for _, a := range accounts {
 		if f.ofUsers() {
-			m, q := standingOf(a.State)
+			m, q := shard.Counts(a.State)
 			users.Migrated, users.Quarantined = users.Migrated+m, users.Quarantined+q
 			if q > 0 {
 				add(a.Cause, 1, 0)

@@ -279,8 +279,8 @@ func usersOf(o *ledgered, accounts []shard.Account) (u shard.Users) {
 		} else if o.Gone[int32(i)] {
 			state = "vanished"
 		}
-		m0, q0 := standingOf(accounts[i].State)
-		m1, q1 := standingOf(state)
+		m0, q0 := shard.Counts(accounts[i].State)
+		m1, q1 := shard.Counts(state)
 		u.Migrated, u.Quarantined = u.Migrated+m1-m0, u.Quarantined+q1-q0
 	}
 	return u

@@ -41,6 +41,7 @@ var messages = map[string]any{
 	},
 	"dead": &DeadLetter{
 		ID: id, Cause: "values:app.users.kind", Error: "move shard community/7.1: no row", Attempts: 5, Mapping: "3f2a",
+		Tried:   Circumstances{Mapping: "3f2a", Rehome: "1.0.0", Position: "bin.000001:1234", Legacy: "9c1b", Target: "77aa"},
 		TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", First: begun, Last: begun.Add(time.Hour),
 	},
 }
@@ -168,7 +169,7 @@ func TestDecode(t *testing.T) {
 
 // texts are the fields that may hold text, and with it what must not leave the databases: each is a name, a hash or redacted.
 var texts = []string{
-	"Migration", "Run", "Mapping", "Schema", "State", "Cause", "Column", "Rule", "Position", "Error", "TraceID",
+	"Migration", "Run", "Mapping", "Schema", "State", "Cause", "Column", "Rule", "Position", "Error", "TraceID", "Rehome", "Legacy", "Target",
 }
 
 func TestMessagesHoldNoBoundAndNoValue(t *testing.T) {

@@ -39,6 +39,17 @@ type Account struct {
 	Why   []Cause // what rows of the unit were set aside for, Rows alone: as the receipts have counted them
 }
 
+// Counts tells how a user of that state, as in Account, counts among migrated and quarantined users.
+func Counts(state string) (migrated, quarantined int64) {
+	switch state {
+	case "migrated", "redone", "waiting":
+		return 1, 0
+	case "quarantined":
+		return 0, 1
+	}
+	return 0, 0
+}
+
 // A Waiter is a row that waits, with its user.
 type Waiter struct {
 	User keyspace.Key // nil for a row without a user

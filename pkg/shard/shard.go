@@ -124,13 +124,14 @@ type Receipt struct {
 // A DeadLetter tells which shard has died and of what; Error is redacted.
 type DeadLetter struct {
 	ID
-	Cause    string    `json:"cause"`
-	Error    string    `json:"error"`
-	Attempts int       `json:"attempts"`
-	Mapping  string    `json:"mapping"`
-	TraceID  string    `json:"trace_id,omitempty"`
-	First    time.Time `json:"first_at"`
-	Last     time.Time `json:"last_at"`
+	Cause    string        `json:"cause"` // KIND:TABLE.COLUMN, or the failure's class where nobody can tell more
+	Error    string        `json:"error"`
+	Attempts int           `json:"attempts"`
+	Mapping  string        `json:"mapping"`
+	Tried    Circumstances `json:"tried_with"`
+	TraceID  string        `json:"trace_id,omitempty"`
+	First    time.Time     `json:"first_at"`
+	Last     time.Time     `json:"last_at"`
 }
 
 // Encode returns v, a Task, Receipt or DeadLetter, as a message's body.

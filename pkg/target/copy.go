@@ -38,8 +38,8 @@ func (t *Tx) Copy(ctx context.Context, w *shard.Window) error {
 		return classify(err, what, s.full())
 	}
 	if tag.RowsAffected() != int64(len(w.Rows)) {
-		return shard.Failf(shard.Defect, "%s: the table took %d of them; a trigger or rule keeps rows out, take it off or leave the entry out",
-			what, tag.RowsAffected())
+		return shard.Fail(shard.Defect, "not_stored:"+s.full(),
+			fmt.Errorf("%s: the table took %d of them; a trigger or rule keeps rows out, take it off or leave the entry out", what, tag.RowsAffected()))
 	}
 	t.marks[w] = mark{block: from, depth: t.depth}
 	return nil

@@ -183,17 +183,6 @@ func (r *redo) tables() []shard.Table {
 	return out
 }
 
-// counts tells how a user of that state counts.
-func counts(state string) (migrated, quarantined int64) {
-	switch state {
-	case "migrated", "redone", "waiting":
-		return 1, 0
-	case "quarantined":
-		return 0, 1
-	}
-	return 0, 0
-}
-
 // users returns the signed counts of users.
 func (r *redo) users(o *shard.Outcome) (u shard.Users) {
 	if !r.shard.Units().ByUser() {
@@ -207,8 +196,8 @@ func (r *redo) users(o *shard.Outcome) (u shard.Users) {
 		} else if o.Gone[unit] {
 			state = ""
 		}
-		was, wasOut := counts(r.accounts[unit].State)
-		is, isOut := counts(state)
+		was, wasOut := shard.Counts(r.accounts[unit].State)
+		is, isOut := shard.Counts(state)
 		u.Migrated, u.Quarantined = u.Migrated+is-was, u.Quarantined+isOut-wasOut
 		if !r.accounts[unit].Known && state != "" {
 			u.Read++

@@ -148,8 +148,7 @@ func (l *lister) verify(d *shard.Decided) (checksum.Sum, error) {
 		}
 		stands := checksum.Row(l.plan.Into, d.Now)
 		if d.New != nil && !bytes.Equal(d.New.Tuple, d.Now) {
-			return checksum.Sum{}, shard.Failf(shard.Defect, "%s: column %s is not stored as it was sent; if a trigger changes it, write it down under written_by_target",
-				l.plan.Into, l.plan.Differs(d.New.Tuple, d.Now))
+			return checksum.Sum{}, altered(l.plan, d.New.Tuple, d.Now)
 		}
 		if d.New == nil && (d.Base == nil || stands != *d.Base) {
 			return checksum.Sum{}, shard.Failf(shard.Defect, "%s: a row that was to stay as it was has changed; does a trigger write it?", l.plan.Into)

@@ -196,8 +196,7 @@ func (w *window) readBack(ctx context.Context) error {
 			start = w.ends[i-1]
 		}
 		if sent := w.Tuples[start:w.ends[i]]; !bytes.Equal(sent, tuple) {
-			return shard.Failf(shard.Defect, "%s: column %s is not stored as it was sent; if a trigger changes it, write it down under written_by_target",
-				w.Entry.Into, w.Entry.Differs(sent, tuple))
+			return altered(w.Entry, sent, tuple)
 		}
 		t.Stored = t.Stored.Add(checksum.Row(w.Entry.Into, tuple))
 		return nil
@@ -206,6 +205,13 @@ func (w *window) readBack(ctx context.Context) error {
 		return err
 	}
 	return seen.complete()
+}
+
+// altered is the failure of a row that is not stored as it was sent.
+func altered(plan *mapping.RowPlan, sent, stored []byte) error {
+	column := plan.Differs(sent, stored)
+	return shard.Fail(shard.Defect, "altered:"+plan.Into+"."+column,
+		fmt.Errorf("%s: column %s is not stored as it was sent; if a trigger changes it, write it down under written_by_target", plan.Into, column))
 }
 
 // A finder tells which row of a window a stored tuple is, and that each is met exactly once.
@@ -248,7 +254,8 @@ func (f *finder) find(tuple []byte) (int, error) {
 
 func (f *finder) complete() error {
 	if f.left > 0 {
-		return shard.Failf(shard.Defect, "%s: %d of %d rows that were sent are not stored", f.plan.Into, f.left, len(f.rows))
+		return shard.Fail(shard.Defect, "not_stored:"+f.plan.Into,
+			fmt.Errorf("%s: %d of %d rows that were sent are not stored", f.plan.Into, f.left, len(f.rows)))
 	}
 	return nil
 }
@@ -261,7 +268,8 @@ func (m *move) confirm(ctx context.Context) error {
 		err := m.tgt.ReadBack(ctx, w, func(tuple []byte) error {
 			i, err := seen.find(tuple)
 			if err == nil && checksum.Row(w.Entry.Into, tuple) != w.Rows[i].Digest {
-				err = shard.Failf(shard.Defect, "%s: a trigger changed a row after it was read back; write the column down under written_by_target", w.Entry.Into)
+				err = shard.Fail(shard.Defect, "altered:"+w.Entry.Into,
+					fmt.Errorf("%s: a trigger changed a row after it was read back; write the column down under written_by_target", w.Entry.Into))
 			}
 			return err
 		})
