@@ -1,8 +1,10 @@
 package legacy
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	"rehome/pkg/mapping"
@@ -41,11 +43,85 @@ func (db *DB) tables(ctx context.Context, c *mapping.LegacyCatalog) error {
 	return rows.Err()
 }
 
+// CatalogOf reads the columns and primary keys of the tables, by their exact names, in one round trip. The catalog has nothing else, and no
+// Resolver; a table that is not there, or is a view by now, is not in it.
+func (db *DB) CatalogOf(ctx context.Context, tables []string) (*mapping.LegacyCatalog, error) {
+	c := &mapping.LegacyCatalog{Server: db.Server()}
+	if err := db.some(ctx, c, tables); err != nil {
+		return nil, failed(err, "read the catalog of %d tables of the legacy database at %s", len(tables), db.address)
+	}
+	return c, nil
+}
+
+// ofTable reads one table, by constants, so that the server looks at no other: what it is, its columns, and those of its primary key.
+const ofTable = `
+	SELECT 0 AS part, 0 AS position, TABLE_NAME, '' AS COLUMN_NAME, '' AS DATA_TYPE, '' AS COLUMN_TYPE, '' AS IS_NULLABLE, '' AS EXTRA,
+		NULL AS CHARACTER_SET_NAME, NULL AS COLLATION_NAME, NULL AS GENERATION_EXPRESSION, NULL AS CHARACTER_MAXIMUM_LENGTH,
+		NULL AS NUMERIC_PRECISION, NULL AS NUMERIC_SCALE, NULL AS DATETIME_PRECISION
+	FROM information_schema.TABLES
+	WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+	UNION ALL
+	SELECT 1, ORDINAL_POSITION, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME,
+		GENERATION_EXPRESSION, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION
+	FROM information_schema.COLUMNS
+	WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?
+	UNION ALL
+	SELECT 2, SEQ_IN_INDEX, TABLE_NAME, COLUMN_NAME, '', '', '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL
+	FROM information_schema.STATISTICS
+	WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND INDEX_NAME = 'PRIMARY'`
+
+func (db *DB) some(ctx context.Context, c *mapping.LegacyCatalog, tables []string) error {
+	var args []any
+	for _, table := range tables {
+		args = append(args, db.name, table, db.name, table, db.name, table)
+	}
+	rows, err := db.pool.QueryContext(ctx, repeat(ofTable, " UNION ALL ", len(tables)), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	type part struct {
+		part, position int
+		described
+	}
+	var parts []part
+	for rows.Next() {
+		var p part
+		if err := rows.Scan(append([]any{&p.part, &p.position}, p.places()...)...); err != nil {
+			return err
+		}
+		parts = append(parts, p)
+	}
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.position, b.position)) })
+	for _, p := range parts {
+		if p.part == 0 {
+			c.Tables = append(c.Tables, mapping.LegacyTable{Name: p.table})
+		}
+	}
+	known := byName(c)
+	for _, p := range parts {
+		switch t := known[p.table]; {
+		case t == nil:
+		case p.part == 1:
+			t.Columns = append(t.Columns, p.column())
+		case p.part == 2:
+			t.PrimaryKey = append(t.PrimaryKey, p.name)
+		}
+	}
+	return rows.Err()
+}
+
 // A described is a column as information_schema has it.
 type described struct {
 	table, name, dataType, columnType, nullable, extra string
 	charset, collation, generation                     sql.NullString
 	length, precision, scale, fraction                 sql.NullInt64
+}
+
+// places is where a row of information_schema.COLUMNS goes.
+func (d *described) places() []any {
+	return []any{&d.table, &d.name, &d.dataType, &d.columnType, &d.nullable, &d.extra, &d.charset, &d.collation,
+		&d.generation, &d.length, &d.precision, &d.scale, &d.fraction}
 }
 
 func (db *DB) columns(ctx context.Context, c *mapping.LegacyCatalog) error {
@@ -62,8 +138,7 @@ func (db *DB) columns(ctx context.Context, c *mapping.LegacyCatalog) error {
 	tables := byName(c)
 	for rows.Next() {
 		var d described
-		if err := rows.Scan(&d.table, &d.name, &d.dataType, &d.columnType, &d.nullable, &d.extra, &d.charset, &d.collation,
-			&d.generation, &d.length, &d.precision, &d.scale, &d.fraction); err != nil {
+		if err := rows.Scan(d.places()...); err != nil {
 			return err
 		}
 		if t := tables[d.table]; t != nil {

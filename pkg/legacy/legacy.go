@@ -13,6 +13,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
+// idleSessions is how many sessions wait for the next snapshot: all of them, as a slot needs two at once and to make one costs more than to keep it.
+const idleSessions = 256
+
 // A DB is a pool of strict, read-only connections to one legacy database. It is safe for concurrent use; its opener closes it.
 type DB struct {
 	pool    *sql.DB
@@ -36,6 +39,7 @@ func Open(ctx context.Context, config *mysql.Config) (*DB, error) {
 	}
 	if db.version, err = serverVersion(ctx, connector); err == nil {
 		db.pool = sql.OpenDB(strictConnector{connector})
+		db.pool.SetMaxIdleConns(idleSessions)
 		if err = db.pool.PingContext(ctx); err != nil {
 			err = errors.Join(err, db.Close())
 		}

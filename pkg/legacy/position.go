@@ -56,12 +56,9 @@ func (db *DB) Position(ctx context.Context) (Position, error) {
 	return s.position, s.Close()
 }
 
-// begin starts a snapshot, in which notes (an index that a comparison cannot use) are no warnings, and returns the binlog's position at it. MariaDB knows it exactly and tells it to everyone. MySQL's
+// begin starts a snapshot and returns the binlog's position at it. MariaDB knows it exactly and tells it to everyone. MySQL's
 // is read just before: what is committed between the two is in the snapshot and behind the position, never missing from both.
 func begin(ctx context.Context, conn *sql.Conn, v version) (p Position, err error) {
-	if _, err := conn.ExecContext(ctx, `SET SESSION sql_notes = 0`); err != nil {
-		return p, err
-	}
 	if !v.maria {
 		if p, err = sourcePosition(ctx, conn, v); err != nil {
 			return p, err

@@ -78,11 +78,16 @@ func each(rows driver.Rows, yield func([]value.Cell) error) error {
 
 // number runs the clause, whose result is one number.
 func number(ctx context.Context, conn *sql.Conn, c clause) (n int64, err error) {
+	err = scan(ctx, conn, c, &n)
+	return n, err
+}
+
+// scan runs the clause, whose result is one row, as a prepared statement.
+func scan(ctx context.Context, conn *sql.Conn, c clause, places ...any) (err error) {
 	stmt, err := conn.PrepareContext(ctx, c.sql)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, stmt.Close()) }()
-	err = stmt.QueryRowContext(ctx, c.args...).Scan(&n)
-	return n, err
+	return stmt.QueryRowContext(ctx, c.args...).Scan(places...)
 }

@@ -3,6 +3,7 @@ package legacy
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"slices"
 	"strings"
@@ -94,11 +95,17 @@ func resultType(c *sql.ColumnType) value.LegacyType {
 	return t
 }
 
-// rewritten returns the query as the server understands it, every name in full.
-func (r *resolver) rewritten(ctx context.Context, conn *sql.Conn, query string) (string, error) {
+// rewritten returns the query as the server understands it, every name in full. It is a note of EXPLAIN.
+func (r *resolver) rewritten(ctx context.Context, conn *sql.Conn, query string) (text string, err error) {
 	if _, err := conn.ExecContext(ctx, `SET SESSION sql_notes = 1`); err != nil {
 		return "", err
 	}
+	defer func() {
+		if _, back := conn.ExecContext(ctx, `SET SESSION sql_notes = 0`); back != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // nobody else is to have a session with notes
+			err = errors.Join(err, back)
+		}
+	}()
 	explain := "EXPLAIN FORMAT=TRADITIONAL "
 	if r.db.version.maria {
 		explain = "EXPLAIN EXTENDED "
@@ -110,6 +117,10 @@ func (r *resolver) rewritten(ctx context.Context, conn *sql.Conn, query string) 
 	if err := errors.Join(rows.Close(), rows.Err()); err != nil { //nolint:sqlclosecheck // the connection has to be free for the next query
 		return "", err
 	}
+	return explained(ctx, conn)
+}
+
+func explained(ctx context.Context, conn *sql.Conn) (string, error) {
 	notes, err := conn.QueryContext(ctx, `SHOW WARNINGS`)
 	if err != nil {
 		return "", err

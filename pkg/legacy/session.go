@@ -8,7 +8,7 @@ import (
 )
 
 // session makes every connection read the same values from every server, by variables that need no privilege. Division by zero warns instead of becoming a silent
-// NULL; zero dates stay comparable, so NO_ZERO_DATE is off. What stands in comments is for MariaDB (M!) or MySQL (!50712) alone.
+// NULL; zero dates stay comparable, so NO_ZERO_DATE is off. Notes (an index that a comparison cannot use) are no warnings. What stands in comments is for MariaDB (M!) or MySQL (!50712) alone.
 var session = []string{
 	`SET NAMES utf8mb4 COLLATE utf8mb4_bin`,
 	`SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO',
@@ -18,13 +18,14 @@ var session = []string{
 		lock_wait_timeout = 60,
 		innodb_lock_wait_timeout = 60,
 		optimizer_switch = 'derived_merge=on',
-		max_seeks_for_key = 1
+		max_seeks_for_key = 1,
+		sql_notes = 0
 		/*M! , max_statement_time = 0, in_predicate_conversion_threshold = 0 */
 		/*!50712 , max_execution_time = 0, range_optimizer_max_mem_size = 0 */`,
 	`SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`,
 }
 
-// A strictConnector makes connections whose session is set as session says.
+// A strictConnector makes connections whose session is set as session says, and that keep their statements prepared.
 type strictConnector struct{ driver.Connector }
 
 // Connect opens a connection and sets its session.
@@ -33,14 +34,14 @@ func (c strictConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	execer, ok := conn.(driver.ExecerContext)
+	strict, ok := conn.(strictConn)
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("set the session: a %T cannot", conn), conn.Close())
 	}
 	for _, statement := range session {
-		if _, err := execer.ExecContext(ctx, statement, nil); err != nil {
+		if _, err := strict.ExecContext(ctx, statement, nil); err != nil {
 			return nil, errors.Join(fmt.Errorf("set the session: %w", err), conn.Close())
 		}
 	}
-	return conn, nil
+	return &keeper{strictConn: strict, kept: map[string]keptStmt{}}, nil
 }

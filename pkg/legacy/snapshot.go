@@ -116,7 +116,7 @@ func (s *Snapshot) Count(ctx context.Context, p *mapping.RowPlan, slice shard.Sl
 
 // LeftOut counts those among them that the plan's condition leaves out; of an attribute table those whose user's row is left out.
 func (s *Snapshot) LeftOut(ctx context.Context, p *mapping.RowPlan, slice shard.Slice) (int64, error) {
-	if !p.Filters() || p.GatheredBy != nil && !slice.Kind.ByUser() {
+	if !filtered(p, slice) {
 		return 0, nil
 	}
 	q := s.question(p, slice)

@@ -13,21 +13,12 @@ import (
 func Fingerprint(c *Compiled, legacy *LegacyCatalog, target *TargetCatalog) string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
-	froms, fed, read := []string{c.Keys.From}, map[string]bool{}, map[*LegacyTable]bool{}
+	for _, t := range readTables(c, legacy) {
+		_ = enc.Encode([]any{t.Name, t.Columns, t.PrimaryKey}) // a hash takes everything
+	}
+	fed := map[string]bool{}
 	for _, p := range c.Plans {
 		fed[p.Into] = true
-		froms = append(froms, p.From)
-	}
-	for _, from := range froms {
-		tables, _ := parseFrom(from) // it was compiled
-		for _, t := range tables {
-			read[legacy.Table(t.table)] = true
-		}
-	}
-	for _, t := range sortedTables(legacy.Tables, func(t *LegacyTable) string { return t.Name }) {
-		if read[t] {
-			_ = enc.Encode([]any{t.Name, t.Columns, t.PrimaryKey}) // a hash takes everything
-		}
 	}
 	for _, t := range sortedTables(target.Tables, (*TargetTable).FullName) {
 		if fed[t.FullName()] {
@@ -35,6 +26,34 @@ func Fingerprint(c *Compiled, legacy *LegacyCatalog, target *TargetCatalog) stri
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// ReadTables returns the names of the legacy tables that a mapping reads: of those alone the Fingerprint knows anything.
+func ReadTables(c *Compiled, legacy *LegacyCatalog) []string {
+	var names []string
+	for _, t := range readTables(c, legacy) {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+func readTables(c *Compiled, legacy *LegacyCatalog) (tables []*LegacyTable) {
+	froms, read := []string{c.Keys.From}, map[*LegacyTable]bool{}
+	for _, p := range c.Plans {
+		froms = append(froms, p.From)
+	}
+	for _, from := range froms {
+		named, _ := parseFrom(from) // it was compiled
+		for _, t := range named {
+			read[legacy.Table(t.table)] = true
+		}
+	}
+	for _, t := range sortedTables(legacy.Tables, func(t *LegacyTable) string { return t.Name }) {
+		if read[t] {
+			tables = append(tables, t)
+		}
+	}
+	return tables
 }
 
 func sortedTables[T any](tables []T, name func(*T) string) []*T {

@@ -16,6 +16,9 @@ type Slice struct {
 	Rows  []keyspace.Key // nil for all rows of the units; else just those that have one of these keys of the row source
 }
 
+// A Counted is how many rows of an entry's row source belong to a slice, and how many of these a condition leaves out.
+type Counted struct{ Source, LeftOut int64 }
+
 // A Row is one row of an entry as the legacy database gives it.
 type Row struct {
 	Unit       []byte       // canonical text of the unit's key, see keyspace.Key.Canonical

@@ -160,16 +160,15 @@ func (l *legacy) rows(e *mapping.RowPlan, s shard.Slice) (rows []shard.Row) {
 	return rows
 }
 
-func (l *legacy) Count(_ context.Context, e *mapping.RowPlan, s shard.Slice) (int64, error) {
-	sources := map[string]bool{}
-	for _, row := range l.rows(e, s) {
-		sources[row.Key[0]] = true
+func (l *legacy) Counts(_ context.Context, entries []*mapping.RowPlan, s shard.Slice) (out []shard.Counted, err error) {
+	for _, e := range entries {
+		sources := map[string]bool{}
+		for _, row := range l.rows(e, s) {
+			sources[row.Key[0]] = true
+		}
+		out = append(out, shard.Counted{Source: int64(len(sources))})
 	}
-	return int64(len(sources)), nil
-}
-
-func (l *legacy) LeftOut(context.Context, *mapping.RowPlan, shard.Slice) (int64, error) {
-	return 0, nil
+	return out, nil
 }
 
 func (l *legacy) Rows(_ context.Context, e *mapping.RowPlan, s shard.Slice, yield func(shard.Row) error) error {

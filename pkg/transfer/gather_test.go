@@ -91,7 +91,18 @@ func (g *gatherer) Units(ctx context.Context, s shard.Slice) (units []keyspace.K
 	return g.legacy.Units(ctx, s)
 }
 
-func (g *gatherer) Count(ctx context.Context, e *mapping.RowPlan, s shard.Slice) (n int64, err error) {
+func (g *gatherer) Counts(_ context.Context, entries []*mapping.RowPlan, s shard.Slice) (out []shard.Counted, err error) {
+	for _, e := range entries {
+		n, err := g.count(e, s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, shard.Counted{Source: n})
+	}
+	return out, nil
+}
+
+func (g *gatherer) count(e *mapping.RowPlan, s shard.Slice) (n int64, err error) {
 	err = g.each(e, s, func(r shard.Row) error { n++; return nil })
 	if e.GatheredBy == nil || s.Kind == shard.Unowned {
 		return n, err

@@ -14,11 +14,9 @@ type Source interface {
 	Position() string
 	// Units returns the keys of the slice's units in the legacy database's own order.
 	Units(ctx context.Context, s shard.Slice) ([]keyspace.Key, error)
-	// Count counts the rows of the entry's row source that belong to the slice, whether or not `where` takes them, by a
-	// statement of its own.
-	Count(ctx context.Context, e *mapping.RowPlan, s shard.Slice) (int64, error)
-	// LeftOut counts those among them that the entry's `where` leaves out.
-	LeftOut(ctx context.Context, e *mapping.RowPlan, s shard.Slice) (int64, error)
+	// Counts counts, for each of the entries, the rows of its row source that belong to the slice, whether or not `where` takes them, and
+	// those among them that it leaves out, by statements of their own.
+	Counts(ctx context.Context, entries []*mapping.RowPlan, s shard.Slice) ([]shard.Counted, error)
 	// Rows streams the entry's rows of the slice to yield, each as the unit's key, the row source's primary key and
 	// the entry's Select; the cells are valid until yield returns. A warning that the server raised while it read is a Data failure.
 	Rows(ctx context.Context, e *mapping.RowPlan, s shard.Slice, yield func(shard.Row) error) error

@@ -178,17 +178,12 @@ type pass struct {
 }
 
 func (p *pass) run(ctx context.Context, s shard.Slice, units int) error {
-	for _, plan := range p.plans {
-		source, err := p.src.Count(ctx, plan, s)
-		if err != nil {
-			return err
-		}
-		left := int64(0)
-		if plan.Filters() {
-			if left, err = p.src.LeftOut(ctx, plan, s); err != nil {
-				return err
-			}
-		}
+	counts, err := p.src.Counts(ctx, p.plans, s)
+	if err != nil {
+		return err
+	}
+	for i, plan := range p.plans {
+		source, left := counts[i].Source, counts[i].LeftOut
 		t := p.tally.table(plan)
 		t.Source, t.Read, t.LeftOut = t.Source+source, t.Read+left, t.LeftOut+left
 		if _, out := p.quarantined[p.offset]; out && units == 1 && p.fresh[p.offset] == 0 {

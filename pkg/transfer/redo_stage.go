@@ -12,18 +12,12 @@ import (
 // stage reads all rows of the part and brings those that are to be written to where they are compared.
 func (p *redoPart) stage(ctx context.Context) error {
 	s := p.slice(p.lo, p.hi)
-	for _, plan := range p.plans {
-		source, err := p.src.Count(ctx, plan, s)
-		if err != nil {
-			return err
-		}
-		left := int64(0)
-		if plan.Filters() {
-			if left, err = p.src.LeftOut(ctx, plan, s); err != nil {
-				return err
-			}
-		}
-		p.tally.table(plan).Source += source - left
+	counts, err := p.src.Counts(ctx, p.plans, s)
+	if err != nil {
+		return err
+	}
+	for i, plan := range p.plans {
+		p.tally.table(plan).Source += counts[i].Source - counts[i].LeftOut
 		st := newStager(plan, p)
 		err = p.src.Rows(ctx, plan, s, func(row shard.Row) error {
 			unit, known := p.index[string(row.Unit)]

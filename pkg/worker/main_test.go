@@ -83,8 +83,8 @@ func openDesk(t testing.TB, via func(dsn string) string, legacySQL, targetSQL st
 
 func (d *desk) plan(file string) {
 	d.Helper()
-	compiled, catalog := d.compile(file)
-	d.mapped = fitted{compiled, catalog}
+	d.mapped = d.compile(file)
+	compiled, catalog := d.mapped.Compiled, d.mapped.target
 	canonical := mapping.Canonical(compiled.File)
 	record, err := json.Marshal(plan.Record{Catalog: catalog, TimeZone: "UTC"})
 	d.must(err)
@@ -101,7 +101,7 @@ func (d *desk) plan(file string) {
 }
 
 // compile compiles a mapping against the databases as they are.
-func (d *desk) compile(file string) (*mapping.Compiled, *mapping.TargetCatalog) {
+func (d *desk) compile(file string) fitted {
 	d.Helper()
 	parsed, faults := mapping.Parse("desk.yaml", []byte(file), func(string) (string, bool) { return "x://y/z", true })
 	d.must(faults.Err())
@@ -111,7 +111,7 @@ func (d *desk) compile(file string) (*mapping.Compiled, *mapping.TargetCatalog) 
 	d.must(err)
 	compiled, _, err := mapping.Compile(d.Context(), parsed, from, to)
 	d.must(err)
-	return compiled, to
+	return fitted{compiled, to, mapping.ReadTables(compiled, from)}
 }
 
 func (d *desk) must(err error) {

@@ -10,10 +10,11 @@ import (
 	"rehome/pkg/shard"
 )
 
-// A fitted is a compiled mapping with the target's catalog that it was compiled against.
+// A fitted is a compiled mapping with the target's catalog that it was compiled against, and the legacy tables that it reads.
 type fitted struct {
 	*mapping.Compiled
 	target *mapping.TargetCatalog
+	read   []string
 }
 
 // mappings compiles each mapping that a task names once.
@@ -43,8 +44,8 @@ func (w *Worker) mapping(ctx context.Context, task shard.Task) (fitted, error) {
 		return fitted{}, err
 	}
 	m.Fingerprint = task.Schema // of this mapping, which need not be the one that the migration goes by now
-	var f fitted
-	if f.Compiled, f.target, err = compile(ctx, w.Legacy, canonical, m); err != nil {
+	f, err := compile(ctx, w.Legacy, canonical, m)
+	if err != nil {
 		return fitted{}, err
 	}
 	if w.mappings.known == nil {
@@ -56,7 +57,7 @@ func (w *Worker) mapping(ctx context.Context, task shard.Task) (fitted, error) {
 
 // unchanged looks once more whether the legacy schema is the planned one: a column that was changed in mid-run may read without an error.
 func (w *Worker) unchanged(ctx context.Context, f fitted) error {
-	catalog, err := w.Legacy.Catalog(ctx)
+	catalog, err := w.Legacy.CatalogOf(ctx, f.read)
 	if err != nil {
 		return err
 	}

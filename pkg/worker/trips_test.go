@@ -108,7 +108,8 @@ func tolls(t *testing.T, weight, shards int) []toll {
 // planned commits the plan of a mapping and returns its tasks.
 func (d *desk) planned(file string) []shard.Task {
 	d.Helper()
-	compiled, catalog := d.compile(file)
+	mapped := d.compile(file)
+	compiled, catalog := mapped.Compiled, mapped.target
 	made, err := plan.Make(d.Context(), compiled, d.slot.Legacy, shard.ID{Migration: d.name})
 	d.must(err)
 	record := made.Record(compiled)
