@@ -118,6 +118,9 @@ func (c *Conn) accept(ctx context.Context) error {
 		return err
 	}
 	c.js = js
+	if err := c.checkRole(ctx); err != nil {
+		return err
+	}
 	if here, _ := c.nc.ConnectedServerJetStream(); here {
 		return nil
 	}
@@ -125,6 +128,28 @@ func (c *Conn) accept(ctx context.Context) error {
 	return c.call(ctx, "JetStream is not enabled; start nats-server with -js, or let the account use it", func(ctx context.Context) error {
 		_, err := js.AccountInfo(ctx)
 		return err
+	})
+}
+
+// checkRole refuses a user of another role before any work: answers would not reach us.
+func (c *Conn) checkRole(ctx context.Context) error {
+	if c.guard.role == "" {
+		return nil
+	}
+	return c.call(ctx, "use the rights of the "+c.guard.role, func(ctx context.Context) error {
+		inbox, err := c.nc.SubscribeSync(c.nc.NewInbox())
+		if err != nil {
+			return err
+		}
+		defer func() { _ = inbox.Unsubscribe() }() // where the connection is lost it is forgotten
+		if err := c.nc.FlushWithContext(ctx); err != nil {
+			return err
+		}
+		// A refusal comes before the answer to the flush.
+		if err := c.nc.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
+			return c.guard.denial(err)
+		}
+		return nil
 	})
 }
 

@@ -41,7 +41,7 @@ func explain(guarded context.Context, err error) error {
 		return nil
 	case refusal != nil:
 		return refusal
-	case errors.Is(err, nats.ErrPermissionViolation):
+	case errors.Is(err, nats.ErrPermissionViolation) && !Denied(err):
 		return fmt.Errorf("%w: %w", errDenied, err)
 	case absent(err):
 		return fmt.Errorf("%w: %w", errUndeclared, err)
