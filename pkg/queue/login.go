@@ -57,7 +57,6 @@ func adviceTLS(err error, o Options) string {
 		invalid  x509.CertificateInvalidError
 		hostname x509.HostnameError
 		plain    tls.RecordHeaderError
-		link     *net.OpError
 	)
 	switch {
 	case errors.As(err, &unknown):
@@ -72,10 +71,17 @@ func adviceTLS(err error, o Options) string {
 		return "; the server does not encrypt: give it a tls block, or leave out tls:// and NATS_CA, NATS_CERT and NATS_KEY"
 	case errors.As(err, &plain):
 		return "; what answers there does not speak TLS"
-	case errors.As(err, &link) && link.Op == "remote error" && (o.TLS == nil || len(o.TLS.Certificates) == 0):
-		return "; the server wants a certificate of ours: give NATS_CERT and NATS_KEY"
-	case errors.As(err, &link) && link.Op == "remote error":
-		return "; the server does not accept the certificate of NATS_CERT: an authority that it knows has to have signed it, for clients, and it must not have expired"
+	case ended(err) && (o.TLS == nil || len(o.TLS.Certificates) == 0):
+		return "; the server ends it: where it wants a certificate of ours, give NATS_CERT and NATS_KEY"
+	case ended(err):
+		return "; the server ends it, and does not accept the certificate of NATS_CERT: an authority that it knows has to have signed it, for "+
+			"clients, and it must not have expired"
 	}
 	return ""
+}
+
+// ended tells whether the server has ended a TLS connection. Why stands in an alert that may have been lost with it.
+func ended(err error) bool {
+	var link *net.OpError
+	return errors.Is(err, nats.ErrTLS) || errors.As(err, &link) && link.Op == "remote error"
 }
