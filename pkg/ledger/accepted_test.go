@@ -75,7 +75,8 @@ func TestAcceptMapping(t *testing.T) {
 		b.must(err)
 		mended = Accepted{Hash: "mended again", Fingerprint: "print 3"}
 		accept(0)
-		task, _, err := b.Republish(t.Context(), id(m, 2))
+		revived, err := b.Republish(t.Context(), id(m, 2), "test")
+		task := revived.Task
 		if err != nil || task.Mapping != "mended again" || task.Schema != "print 3" {
 			t.Fatalf("got %+v, %v", task, err)
 		}

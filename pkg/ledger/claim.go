@@ -40,6 +40,7 @@ type Claim struct {
 	Answer  Answer
 	Shard   shard.Shard       // with its bounds; for all but Busy, Stale and Unknown
 	Token   int               // for Claimed: the attempt's number, which fences all earlier ones off
+	Failed  int               // attempts that failed by the data's fault
 	Mapping string            // hash of the mapping to work by, whatever the task says: another may have been accepted since
 	Schema  string            // fingerprint of both schemas as far as that mapping uses them
 	Receipt *shard.Receipt    // for Done (a discarded shard is Done, too) and Dead
@@ -119,7 +120,7 @@ func (w withLast) Scan(dest ...any) error { return w.CollectableRow.Scan(append(
 
 // answer judges a shard whose row is locked.
 func (r *claimRow) answer(id shard.ID, perRow time.Duration) Claim {
-	claim := Claim{Shard: r.Shard, Mapping: r.mapping, Schema: r.schema}
+	claim := Claim{Shard: r.Shard, Failed: r.failures, Mapping: r.mapping, Schema: r.schema}
 	switch {
 	case r.Run != id.Run:
 		return Claim{Answer: Stale}

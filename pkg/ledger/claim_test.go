@@ -254,10 +254,11 @@ func TestFailures(t *testing.T) {
 	b := newBench(t)
 	m := b.plan("m")
 	conn := b.connect()
+	tried := shard.Circumstances{Mapping: "hash", Rehome: "1.0", Target: "laws"}
 	fail := func(kind shard.Failure) *shard.DeadLetter {
 		t.Helper()
 		claim := b.claim(conn, id(m, 0), Claimed)
-		letter, err := b.Failed(t.Context(), claim, Failure{Kind: kind, Cause: "check:app.users.kind", Error: "redacted", TraceID: "trace", Limit: 3})
+		letter, err := b.Failed(t.Context(), claim, Failure{Kind: kind, Cause: "check:app.users.kind", Error: "redacted", TraceID: "trace", Limit: 3, Tried: tried})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +291,7 @@ func TestFailures(t *testing.T) {
 		if letter == nil {
 			t.Fatal("still alive")
 		}
-		if letter.ID != id(m, 0) || letter.Cause != "check:app.users.kind" || letter.Error != "redacted" || letter.TraceID != "trace" || !letter.First.Before(letter.Last) {
+		if letter.ID != id(m, 0) || letter.Cause != "check:app.users.kind" || letter.Error != "redacted" || letter.TraceID != "trace" || letter.Tried != tried || !letter.First.Before(letter.Last) {
 			t.Fatalf("letter %+v", letter)
 		}
 		claim := b.claim(conn, id(m, 0), Dead)
@@ -309,12 +310,13 @@ func TestFailures(t *testing.T) {
 		}
 	})
 	t.Run("republished it lives again in the next generation, once", func(t *testing.T) {
-		task, again, err := b.Republish(t.Context(), id(m, 0))
+		revived, err := b.Republish(t.Context(), id(m, 0), "test")
+		task, again := revived.Task, revived.Again
 		if err != nil || !again || task.Generation != 1 || task.Mapping != "hash" || task.Schema != "print" {
 			t.Fatalf("got %+v, %t, %v", task, again, err)
 		}
-		if _, again, err := b.Republish(t.Context(), id(m, 0)); again || err != nil {
-			t.Fatalf("the second time: %t, %v", again, err)
+		if v, err := b.Republish(t.Context(), id(m, 0), "test"); v.Again || err != nil {
+			t.Fatalf("the second time: %t, %v", v.Again, err)
 		}
 		b.claim(conn, id(m, 0), Stale)
 		b.move(conn, task.ID, []string{"1", "2"})

@@ -19,6 +19,7 @@ type Facts struct {
 	Rules     []shard.Rule  // by entry, column and rule
 	Causes    []Cause       // by cause
 	Dead      []shard.DeadLetter
+	Discards  []Discard
 	Parts     []Part
 	Mappings  []string  // hashes of the mappings that receipts name
 	Positions []string  // of the legacy binlog as receipts name them, "" where a shard saw none; one alone means that it did not move
@@ -43,6 +44,9 @@ func (l *Ledger) Facts(ctx context.Context, name string) (*Facts, error) {
 		return nil, err
 	}
 	if f.Dead, err = l.Dead(ctx, name); err != nil {
+		return nil, err
+	}
+	if f.Discards, err = l.Discards(ctx, name); err != nil {
 		return nil, err
 	}
 	if f.Parts, err = l.Parts(ctx, name); err != nil {
@@ -102,7 +106,7 @@ func (t *tally) add(kind shard.Kind, r *shard.Receipt) error {
 	if r.Mapping != "" {
 		t.mappings[r.Mapping] = true
 	}
-	if r.State == shard.Done && kind != shard.Settle {
+	if r.State != shard.Dead && kind != shard.Settle {
 		t.addSnapshot(r)
 	}
 	return nil

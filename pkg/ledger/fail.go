@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,10 +34,11 @@ func (l *Ledger) Settled(ctx context.Context, claim Claim) (*shard.Receipt, erro
 // A Failure is how an attempt failed.
 type Failure struct {
 	Kind    shard.Failure
-	Cause   string // KIND:TABLE.COLUMN, or empty
+	Cause   string // KIND:TABLE.COLUMN; empty is the kind's name
 	Error   string // redacted: it holds no value of a row
 	TraceID string
-	Limit   int // counted failures of a shard after which it is dead
+	Limit   int                 // counted failures of a shard after which it is dead
+	Tried   shard.Circumstances // of a failure that the shard may die of: what the attempt was made with
 }
 
 // counts reports whether the failure burns one of the shard's attempts.
@@ -48,6 +50,7 @@ func (l *Ledger) Failed(ctx context.Context, claim Claim, f Failure) (*shard.Dea
 	if !f.counts() {
 		return nil, l.release(ctx, claim)
 	}
+	f.Cause = cmp.Or(f.Cause, f.Kind.String())
 	var letter *shard.DeadLetter
 	err := l.inTx(ctx, func(tx pgx.Tx) error {
 		r, err := countFailure(ctx, tx, claim, f)
@@ -89,7 +92,7 @@ func countFailure(ctx context.Context, tx pgx.Tx, claim Claim, f Failure) (recor
 	dead := shard.Receipt{ID: id, State: shard.Dead, Wave: claim.Shard.Wave, Attempt: claim.Token, Mapping: claim.Mapping}
 	rows, err := tx.Query(ctx, `
 		UPDATE rehome.shard s
-		   SET failures = s.failures + 1, cause = $5, error = $6, trace_id = $7,
+		   SET failures = s.failures + 1, cause = $5, error = $6, trace_id = $7, tried_with = $10,
 		       first_failed = coalesce(s.first_failed, clock_timestamp()), last_failed = clock_timestamp(),
 		       state = CASE WHEN s.failures + 1 >= $8 THEN 'dead' ELSE s.state END,
 		       receipt = CASE WHEN s.failures + 1 >= $8 THEN
@@ -100,7 +103,7 @@ func countFailure(ctx context.Context, tx pgx.Tx, claim Claim, f Failure) (recor
 		  FROM rehome.migration m
 		 WHERE m.name = s.migration AND s.migration = $1 AND s.ordinal = $2 AND s.generation = $3 AND s.state = 'planned' AND s.attempt = $4
 		RETURNING `+shardColumns,
-		id.Migration, id.Ordinal, id.Generation, claim.Token, f.Cause, f.Error, f.TraceID, f.Limit, dead)
+		id.Migration, id.Ordinal, id.Generation, claim.Token, f.Cause, f.Error, f.TraceID, f.Limit, dead, f.Tried)
 	if err != nil {
 		return record{}, fmt.Errorf("count the failure of shard %s: %w", id, err)
 	}

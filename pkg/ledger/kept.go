@@ -103,7 +103,7 @@ type Roll struct {
 	Home   Home
 }
 
-// Units streams all units that were read, each once: users first, by their shards, up to 1,000 at a time. It holds a connection of the pool until the loop ends.
+// Units streams all units that were read, each once, but for users of discarded shards: users first, by their shards, up to 1,000 at a time. It holds a connection of the pool until the loop ends.
 func (l *Ledger) Units(ctx context.Context, name string) iter.Seq2[Roll, error] {
 	return func(yield func(Roll, error) bool) {
 		err := l.units(ctx, name, func(r Roll) bool { return yield(r, nil) })
@@ -121,6 +121,7 @@ func (l *Ledger) units(ctx context.Context, name string, yield func(Roll) bool) 
 			 WHERE r.migration = $1 AND NOT r.redo AND u.key IS NOT NULL
 			UNION ALL
 			SELECT 'users', -1, x.user_key, x.user_hash, x.ordinal, x.generation FROM rehome.user_state x WHERE x.migration = $1 AND x.counted
+			   AND NOT EXISTS (SELECT FROM rehome.shard d WHERE d.migration = $1 AND d.ordinal = x.ordinal AND d.generation = x.generation AND d.state = 'discarded')
 			UNION ALL
 			SELECT of_kind, entry, key, hash, -1, 0
 			  FROM (SELECT a.of_kind, a.entry, a.unit_key AS key, a.unit_hash AS hash

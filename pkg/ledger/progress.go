@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -31,10 +30,11 @@ func (l *Ledger) Next(ctx context.Context, name string, wave int) ([]shard.Task,
 type Wave struct {
 	Wave                                int
 	Planned, Working, Done, Dead, Split int   // shards; Working ones are planned ones that somebody holds
+	Discarded                           int   // shards
 	Users, Rows                         int64 // planned, of shards that were not split, and not of redos, whose units were planned before
 	Migrated, Quarantined               int64 // users whom the wave brought, as all receipts say that they stand
 	Written                             int64 // as the receipts of its own shards say
-	Moved                               int64 // planned rows of the shards that are done
+	Moved                               int64 // planned rows of the shards that are done or discarded
 }
 
 // Progress returns the waves in their order, the shards of settling and of audits left out.
@@ -47,12 +47,13 @@ func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
 		       count(*) FILTER (WHERE s.state = 'done'),
 		       count(*) FILTER (WHERE s.state = 'dead'),
 		       count(*) FILTER (WHERE s.state = 'split'),
+		       count(*) FILTER (WHERE s.state = 'discarded'),
 		       coalesce(sum(s.users) FILTER (WHERE s.state <> 'split' AND s.kind <> 'redo'), 0)::bigint,
 		       coalesce(sum(s.weight) FILTER (WHERE s.state <> 'split' AND s.kind <> 'redo'), 0)::bigint,
 		       coalesce(sum(s.migrated) FILTER (WHERE s.kind <> 'redo'), 0)::bigint,
 		       coalesce(sum(s.quarantined) FILTER (WHERE s.kind <> 'redo'), 0)::bigint,
 		       sum(s.written)::bigint,
-		       coalesce(sum(s.weight) FILTER (WHERE s.state = 'done' AND s.kind <> 'redo'), 0)::bigint
+		       coalesce(sum(s.weight) FILTER (WHERE s.state IN ('done', 'discarded') AND s.kind <> 'redo'), 0)::bigint
 		  FROM rehome.shard s JOIN newest USING (ordinal, generation)
 		 WHERE s.migration = $1 AND s.kind NOT IN ('settle', 'audit')
 		 GROUP BY s.wave ORDER BY s.wave`, name)
@@ -62,7 +63,7 @@ func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
 	}
 	waves, err := collect(rows, what, func(w *Wave) []any {
 		return []any{
-			&w.Wave, &w.Planned, &w.Working, &w.Done, &w.Dead, &w.Split, &w.Users, &w.Rows, &w.Migrated, &w.Quarantined, &w.Written, &w.Moved,
+			&w.Wave, &w.Planned, &w.Working, &w.Done, &w.Dead, &w.Split, &w.Discarded, &w.Users, &w.Rows, &w.Migrated, &w.Quarantined, &w.Written, &w.Moved,
 		}
 	})
 	if err != nil {
@@ -97,7 +98,7 @@ func (l *Ledger) changed(ctx context.Context, name string, waves []Wave) error {
 	return err
 }
 
-// Receipts returns the receipts of all shards but those of audits, done and dead, that were written since an earlier call, and what to give the next call as since: 0 returns all. A
+// Receipts returns the receipts of all shards but those of audits, done, dead and discarded, that were written since an earlier call, and what to give the next call as since: 0 returns all. A
 // receipt may be returned twice, and none is missed, however long its transaction took.
 func (l *Ledger) Receipts(ctx context.Context, name string, since uint64) (receipts []shard.Receipt, next uint64, err error) {
 	what := "list the receipts of migration " + name
@@ -135,52 +136,4 @@ func eachReceipt(ctx context.Context, s session, name string, yield func(kind sh
 		return fmt.Errorf("read the receipts of migration %s: %w", name, err)
 	}
 	return nil
-}
-
-// Dead returns the letters of all dead shards but those of audits.
-func (l *Ledger) Dead(ctx context.Context, name string) ([]shard.DeadLetter, error) {
-	what := "list the dead shards of migration " + name
-	rows, err := l.pool.Query(ctx, `
-		SELECT `+shardColumns+`
-		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
-		 WHERE s.migration = $1 AND s.state = 'dead' AND s.kind <> 'audit'
-		 ORDER BY s.ordinal, s.generation`, name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	letters, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (shard.DeadLetter, error) {
-		r, err := scanRecord(row)
-		return *r.letter(), err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	return letters, nil
-}
-
-// Republish gives a dead shard another life: the next generation, with no failure counted, by the mapping that the migration goes by now. It returns the task, and false if the shard, in
-// that generation, is not dead any more, so that a button that is pressed twice counts once.
-func (l *Ledger) Republish(ctx context.Context, id shard.ID) (shard.Task, bool, error) {
-	task := shard.Task{ID: id}
-	task.Generation++
-	err := l.inTx(ctx, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `
-			UPDATE rehome.shard s
-			   SET generation = s.generation + 1, state = 'planned', mapping_hash = m.mapping_hash, failures = 0, cause = NULL, error = NULL, trace_id = NULL,
-			       first_failed = NULL, last_failed = NULL, receipt = NULL, xid = NULL
-			  FROM rehome.migration m
-			 WHERE m.name = s.migration AND m.run = $4 AND s.migration = $1 AND s.ordinal = $2 AND s.generation = $3 AND s.state = 'dead'
-			RETURNING s.mapping_hash, `+schemaColumn, id.Migration, id.Ordinal, id.Generation, id.Run).Scan(&task.Mapping, &task.Schema)
-		if err != nil {
-			return err
-		}
-		return event(ctx, tx, id.Migration, id.Ordinal, id.Generation, 0, "republished", struct{}{})
-	})
-	if errors.Is(absent(err), ErrNotFound) {
-		return shard.Task{}, false, nil
-	}
-	if err != nil {
-		return shard.Task{}, false, fmt.Errorf("republish shard %s: %w", id, err)
-	}
-	return task, true, nil
 }

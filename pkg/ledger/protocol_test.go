@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
+	"rehome/pkg/keyspace"
 	"rehome/pkg/shard"
 )
 
@@ -67,7 +68,7 @@ func busy(w *party) bool    { return w.book != nil }
 func (p *protocol) Claim(t *rapid.T) {
 	w := p.pick(t, "claims", idle)
 	claim, err := p.Ledger.Claim(p.ctx, w.conn, p.id, w.holder, 0)
-	want := map[shard.State]Answer{shard.Planned: Claimed, shard.Done: Done, shard.Dead: Dead}[p.state]
+	want := map[shard.State]Answer{shard.Planned: Claimed, shard.Done: Done, shard.Dead: Dead, shard.Discarded: Done}[p.state]
 	if p.working() != nil {
 		want = Busy
 	}
@@ -194,13 +195,30 @@ func (p *protocol) gone(w *party) {
 }
 
 func (p *protocol) Republish(t *rapid.T) {
-	task, again, err := p.Ledger.Republish(p.ctx, p.id)
-	if err != nil || again != (p.state == shard.Dead) {
-		t.Fatalf("republish a %s shard: %t, %v", p.state, again, err)
+	v, err := p.Ledger.Republish(p.ctx, p.id, "test")
+	if err != nil || v.Again != (p.state == shard.Dead || p.state == shard.Discarded) {
+		t.Fatalf("republish a %s shard: %+v, %v", p.state, v, err)
 	}
-	if again {
-		p.id, p.state, p.failures = task.ID, shard.Planned, 0
+	if v.Again {
+		p.id, p.state, p.failures = v.Task.ID, shard.Planned, 0
 		for _, w := range p.parties { // what they know is of the last generation
+			w.claim = Claim{}
+		}
+	}
+}
+
+func (p *protocol) Discard(t *rapid.T) {
+	var left LeftOut
+	if !p.redo {
+		left.Users = []keyspace.Key{{"1"}, {"2"}}
+	}
+	receipt, err := p.Ledger.Discard(p.ctx, p.id, "gone", "test", func(context.Context, *Discarding) (LeftOut, error) { return left, nil })
+	if err != nil || (receipt != nil) != (p.state == shard.Dead) {
+		t.Fatalf("discard a %s shard: %+v, %v", p.state, receipt, err)
+	}
+	if receipt != nil {
+		p.id, p.state = receipt.ID, shard.Discarded
+		for _, w := range p.parties { // as above
 			w.claim = Claim{}
 		}
 	}
@@ -222,6 +240,13 @@ func (p *protocol) Check(t *rapid.T) {
 		}
 	}
 	if !p.redo {
+		want = 0
+		if p.state == shard.Discarded {
+			want = 2
+		}
+		if n := query[int](p.bench, `SELECT count(*) FROM rehome.user_state WHERE state = 'left_out'`); n != want {
+			t.Fatalf("%d users are left out while the shard is %s", n, p.state)
+		}
 		return
 	}
 	got = query[[]int](p.bench, `

@@ -105,7 +105,8 @@ func TestListOfARedo(t *testing.T) {
 		if _, err := b.Failed(t.Context(), b.claim(conn, s.ID, Claimed), Failure{Kind: shard.Data, Limit: 1}); err != nil {
 			t.Fatal(err)
 		}
-		task, _, err := b.Republish(t.Context(), s.ID)
+		revived, err := b.Republish(t.Context(), s.ID, "test")
+		task := revived.Task
 		b.must(err)
 		list, err := b.begin(conn, b.claim(conn, task.ID, Claimed)).List(t.Context())
 		if err != nil || len(list.Units) != 2 {

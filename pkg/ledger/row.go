@@ -17,19 +17,21 @@ type record struct {
 	cause, error, traceID string
 	firstFailed, lastFail *time.Time
 	receipt               *shard.Receipt
+	tried                 shard.Circumstances
+	discarded             string
 }
 
 // shardColumns are what scanRecord reads, of tables s (rehome.shard) and m (rehome.migration).
 const shardColumns = `s.migration, m.run, s.ordinal, s.generation, s.kind, s.wave, s.entry, s.after_key, s.through_key, s.cell_first, s.cell_limit,
 	s.users, s.weight, s.parent, s.state, s.of_kind, s.mapping_hash, s.attempt, s.failures, coalesce(s.cause, ''), coalesce(s.error, ''),
-	coalesce(s.trace_id, ''), s.first_failed, s.last_failed, s.receipt`
+	coalesce(s.trace_id, ''), s.first_failed, s.last_failed, s.receipt, coalesce(s.tried_with, '{}'), coalesce(s.discarded, '')`
 
 func scanRecord(row pgx.CollectableRow) (record, error) {
 	var r record
 	var after, through []byte
 	err := row.Scan(&r.Migration, &r.Run, &r.Ordinal, &r.Generation, &r.Kind, &r.Wave, &r.Entry, &after, &through, &r.Cells[0], &r.Cells[1],
 		&r.Users, &r.Weight, &r.Parent, &r.State, &r.Of, &r.mapping, &r.attempt, &r.failures, &r.cause, &r.error,
-		&r.traceID, &r.firstFailed, &r.lastFail, &r.receipt)
+		&r.traceID, &r.firstFailed, &r.lastFail, &r.receipt, &r.tried, &r.discarded)
 	if err == nil {
 		r.Range, err = unmarshalRange(after, through)
 	}
@@ -46,7 +48,7 @@ func unmarshalRange(after, through []byte) (r keyspace.Range, err error) {
 
 // letter is the note of a dead shard.
 func (r *record) letter() *shard.DeadLetter {
-	letter := &shard.DeadLetter{ID: r.ID, Cause: r.cause, Error: r.error, Attempts: r.attempt, Mapping: r.mapping, TraceID: r.traceID}
+	letter := &shard.DeadLetter{ID: r.ID, Cause: r.cause, Error: r.error, Attempts: r.attempt, Mapping: r.mapping, Tried: r.tried, TraceID: r.traceID}
 	if r.firstFailed != nil && r.lastFail != nil {
 		letter.First, letter.Last = *r.firstFailed, *r.lastFail
 	}
