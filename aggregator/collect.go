@@ -11,6 +11,7 @@ import (
 
 	"rehome/pkg/aggregator"
 	"rehome/pkg/ledger"
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
 	"rehome/pkg/report"
 	"rehome/pkg/settings"
@@ -69,7 +70,7 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 	}
 	group.Go(func() error {
 		defer health.Drain()
-		name, err := worker.Await(ctx, pool, s.Migration, waitEvery)
+		name, err := worker.Await(ctx, pool, s.Migration, pausepoint.Wait("await", waitEvery))
 		if err != nil {
 			return err
 		}

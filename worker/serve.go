@@ -12,6 +12,7 @@ import (
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
+	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
 	"rehome/pkg/settings"
 	"rehome/pkg/target"
@@ -77,7 +78,7 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 
 // work waits for the migration and serves it.
 func work(ctx context.Context, w *worker.Worker, pool *pgxpool.Pool, name string) error {
-	name, err := worker.Await(ctx, pool, name, waitEvery)
+	name, err := worker.Await(ctx, pool, name, pausepoint.Wait("await", waitEvery))
 	if err != nil {
 		return err
 	}
