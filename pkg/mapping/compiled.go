@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"slices"
+
 	"rehome/pkg/keyspace"
 	"rehome/pkg/value"
 )
@@ -12,6 +14,17 @@ type Compiled struct {
 	Fingerprint string // of both schemas as far as the mapping uses them
 	Keys        Keyspace
 	Plans       []*RowPlan // one for each of File.Tables, in that order, and behind them one for the attribute table of each that has a gather
+}
+
+// Fed returns the target's tables that the mapping feeds, schema.table, each once.
+func (c *Compiled) Fed() []string {
+	var tables []string
+	for _, plan := range c.Plans {
+		if !slices.Contains(tables, plan.Into) {
+			tables = append(tables, plan.Into)
+		}
+	}
+	return tables
 }
 
 // A Keyspace is where the users' keys come from, which is what is split into shards.

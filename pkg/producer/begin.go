@@ -179,7 +179,7 @@ func cells(made *plan.Plan) iter.Seq2[ledger.Cell, error] {
 // usedTables reduces the catalog to what the mapping feeds.
 func usedTables(c *mapping.Compiled, catalog *mapping.TargetCatalog) *mapping.TargetCatalog {
 	out := &mapping.TargetCatalog{Server: catalog.Server}
-	for _, name := range fed(c) {
+	for _, name := range c.Fed() {
 		out.Tables = append(out.Tables, *catalog.Table(name))
 	}
 	return out
@@ -208,7 +208,7 @@ func (p *Producer) checksums(ctx context.Context, c *mapping.Compiled) ([]string
 
 // vacant refuses tables that hold rows or are in use: their constraints could not come off.
 func (p *Producer) vacant(ctx context.Context, db target.DB, c *mapping.Compiled) error {
-	v, err := target.Vacant(ctx, db, fed(c))
+	v, err := target.Vacant(ctx, db, c.Fed())
 	if err != nil {
 		return err
 	}

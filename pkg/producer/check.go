@@ -67,7 +67,7 @@ func (p *Producer) look(ctx context.Context, c *mapping.Compiled, how Inspection
 			_, _ = conn.Exec(context.WithoutCancel(ctx), `SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE`) // the pool's next user would say so
 		}()
 		check := &preflight.Check{
-			Mapping: c, Source: snapshot, Target: courthouse{conn, fed(c)}, Create: scratch, Users: how.Users, Progress: how.Progress,
+			Mapping: c, Source: snapshot, Target: courthouse{conn, c.Fed()}, Create: scratch, Users: how.Users, Progress: how.Progress,
 		}
 		result, err = check.Look(ctx)
 		return err

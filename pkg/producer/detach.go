@@ -36,7 +36,7 @@ func (r *Run) reopen(ctx context.Context) error {
 	if err != nil || left.Load == 0 {
 		return err
 	}
-	v, err := target.Vacant(ctx, r.Pool, fed(r.mapping))
+	v, err := target.Vacant(ctx, r.Pool, r.mapping.Fed())
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (r *Run) reopen(ctx context.Context) error {
 // takeOff takes off what stands, in the transaction that writes the definitions down, unless check refuses.
 func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 	err := r.inTx(ctx, func(tx pgx.Tx) error {
-		if err := target.Hold(ctx, tx, fed(r.mapping)); err != nil {
+		if err := target.Hold(ctx, tx, r.mapping.Fed()); err != nil {
 			return err
 		}
 		if err := check(tx); err != nil { // now that nobody else can write there
@@ -130,7 +130,7 @@ func (r *Run) oursAlone(ctx context.Context, tx pgx.Tx) error {
 	for _, t := range facts.Tables {
 		written[r.mapping.Plans[t.Entry].Into] += t.Written + t.Extra
 	}
-	for _, table := range fed(r.mapping) {
+	for _, table := range r.mapping.Fed() {
 		rows, err := target.CountKeys(ctx, tx, table)
 		if err != nil {
 			return err

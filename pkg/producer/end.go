@@ -28,7 +28,7 @@ func (r *Run) end(ctx context.Context) error {
 	r.m.State = ledger.Settling
 	// The anti-joins of settling take hours by a plan made for the few rows that autovacuum, or a load before a reset, has seen.
 	r.step("statistics")
-	if err := target.Analyze(ctx, r.Pool, fed(r.mapping)); err != nil {
+	if err := target.Analyze(ctx, r.Pool, r.mapping.Fed()); err != nil {
 		return err
 	}
 	pausepoint.At("settling_begins")
@@ -46,11 +46,11 @@ func (r *Run) end(ctx context.Context) error {
 	}
 	pausepoint.At("attached")
 	r.step("sequences, and statistics of what was put back")
-	sequences, err := target.Sequences(ctx, r.Pool, fed(r.mapping))
+	sequences, err := target.Sequences(ctx, r.Pool, r.mapping.Fed())
 	if err != nil {
 		return err
 	}
-	if err := target.Analyze(ctx, r.Pool, fed(r.mapping)); err != nil {
+	if err := target.Analyze(ctx, r.Pool, r.mapping.Fed()); err != nil {
 		return err
 	}
 	r.step("closing counts")
@@ -93,14 +93,14 @@ func (r *Run) close(ctx context.Context, sequences []target.SequenceState) error
 	if err != nil {
 		return err
 	}
-	states, err := target.State(ctx, r.Pool, fed(r.mapping), off)
+	states, err := target.State(ctx, r.Pool, r.mapping.Fed(), off)
 	if err != nil {
 		return err
 	}
 	for _, s := range states {
 		closing.Constraints = append(closing.Constraints, report.Constraint(s))
 	}
-	for _, table := range fed(r.mapping) {
+	for _, table := range r.mapping.Fed() {
 		rows, err := target.CountKeys(ctx, r.Pool, table)
 		if err != nil {
 			return err

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -74,17 +73,6 @@ func (p *Producer) compile(ctx context.Context) (*mapping.Compiled, *mapping.Tar
 	}
 	c, warnings, err := mapping.Compile(ctx, p.File, from, to)
 	return c, to, warnings, err
-}
-
-// fed returns the target's fed tables, each once.
-func fed(c *mapping.Compiled) []string {
-	var tables []string
-	for _, plan := range c.Plans {
-		if !slices.Contains(tables, plan.Into) {
-			tables = append(tables, plan.Into)
-		}
-	}
-	return tables
 }
 
 // conn runs do with one session of the pool.

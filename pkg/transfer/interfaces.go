@@ -28,6 +28,8 @@ type Target interface {
 	Savepoint(ctx context.Context) error
 	Undo(ctx context.Context) error
 	Keep(ctx context.Context) error
+	// Seal is Finish and Keep at once; after an error Undo takes the part back.
+	Seal(ctx context.Context) error
 	// Copy sends the window's rows by one binary COPY.
 	Copy(ctx context.Context, w *shard.Window) error
 	// ReadBack reads the window's rows as they are stored and passes each in binary tuple form, without order, exactly once, to
@@ -39,12 +41,17 @@ type Target interface {
 	Finish(ctx context.Context) error
 }
 
-// A Book is the ledger inside the same transaction.
-type Book interface {
+// A Holder knows whom the ledger holds.
+type Holder interface {
 	// Held returns which of the users the ledger holds already, by position, looking only at shards that share cells with the given one.
 	Held(ctx context.Context, s *shard.Shard, users []keyspace.Key) (map[int]bool, error)
-	// Block appends a part of the manifest.
-	Block(ctx context.Context, b shard.Block) error
+}
+
+// A Book is the ledger inside the same transaction.
+type Book interface {
+	Holder
+	// Blocks appends parts of the manifest.
+	Blocks(ctx context.Context, blocks []shard.Block) error
 	// Undo and Keep of the Target cover what was written here since Savepoint, as it is one transaction.
 
 	// Originals keeps what rules that lose something, or conflicts, have replaced; its units are positions in units, or -1 for nobody's.

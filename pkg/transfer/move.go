@@ -59,7 +59,7 @@ func (m *Mover) Move(ctx context.Context, s *shard.Shard, attempt int, src Sourc
 		mapping: m.Mapping, limits: m.Limits.orDefault(), shard: s, src: src, tgt: tgt, book: book,
 		quarantined: map[int32]string{}, plans: m.plans(s), total: newTally(m.Mapping),
 	}
-	if err := mv.readUnits(ctx, m.where(s)); err != nil {
+	if err := mv.readUnits(ctx, m.where(s), book); err != nil {
 		return shard.Receipt{}, fmt.Errorf("read the units of shard %s: %w", s, err)
 	}
 	if err := mv.load(ctx, 0, len(mv.units)); err != nil {
@@ -123,7 +123,7 @@ type move struct {
 }
 
 // readUnits reads whom the shard is about, and drops the users whom the ledger holds already.
-func (m *move) readUnits(ctx context.Context, where string) error {
+func (m *move) readUnits(ctx context.Context, where string, book Holder) error {
 	m.base = shard.Slice{Kind: m.shard.Kind, Range: m.shard.Range, Where: where}
 	if !m.shard.Units().ByUser() {
 		m.base.Entry = m.plans[0]
@@ -133,7 +133,7 @@ func (m *move) readUnits(ctx context.Context, where string) error {
 		return err
 	}
 	if m.shard.Units().ByUser() && len(units) > 0 {
-		held, err := m.book.Held(ctx, m.shard, units)
+		held, err := book.Held(ctx, m.shard, units)
 		if err != nil {
 			return err
 		}
