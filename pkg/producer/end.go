@@ -218,19 +218,21 @@ func (r *Run) consistency(ctx context.Context, position string) (string, error) 
 	if begun := r.planned.Again; begun != nil {
 		since, checks = begun.Position, begun.Checks
 	}
-	frozen := position == since
+	var frozen bool
 	if since == "" {
 		sums, err := r.checksums(ctx, r.mapping)
 		if err != nil {
 			return "", err
 		}
 		frozen = slices.Equal(sums, checks)
-	} else if frozen {
+	} else {
 		read, err := r.positions(ctx)
 		if err != nil {
 			return "", err
 		}
-		frozen = !slices.ContainsFunc(read, func(p string) bool { return p != position })
+		if frozen, err = r.Legacy.Standstill(ctx, append(read, since, position)); err != nil {
+			return "", err
+		}
 	}
 	if frozen {
 		return "frozen", nil
