@@ -32,7 +32,7 @@ func (b *Book) writeAgain(ctx context.Context, o *shard.Outcome, units []unit) (
 	}
 	a := again{Book: b, outcome: o, units: units, ends: map[string]end{}}
 	a.gather()
-	for _, step := range []func(context.Context) error{a.read, a.forget, a.release, a.roster, a.sums, a.states} {
+	for _, step := range []func(context.Context) error{a.read, a.forget, a.release, a.name, a.sums, a.states} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("close the account of shard %s: %w", b.claim.Shard.ID, err)
 		}
@@ -180,7 +180,10 @@ func (a *again) release(ctx context.Context) error {
 }
 
 // roster names all units, also those that were kept out: rows of theirs may stand in a conflict.
-func (a *again) roster(ctx context.Context) error { return a.writeRoster(ctx, a.units, nil, nil) }
+func (a *again) name(ctx context.Context) error {
+	rows := a.roster(a.units, nil, nil)
+	return a.copy(ctx, "roster", rosterColumns, len(rows), func(n int) []any { return rows[n].values() })
+}
 
 // sums keeps the counts of the units that are not what they were; a guest's are added.
 func (a *again) sums(ctx context.Context) error {

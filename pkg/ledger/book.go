@@ -20,6 +20,7 @@ type Book struct {
 	claim   Claim
 	xid     uint64
 	blocks  int
+	read    []*rosterRow // who was read for the first time, once Close knows
 	receipt *shard.Receipt
 
 	list     *shard.List         // of a redo, once it was asked for
@@ -118,21 +119,29 @@ func (b *Book) Held(ctx context.Context, s *shard.Shard, users []keyspace.Key) (
 
 // Block appends a part of the manifest, at once, so that a savepoint that is rolled back takes it along.
 func (b *Book) Block(ctx context.Context, block shard.Block) error {
+	return b.Blocks(ctx, []shard.Block{block})
+}
+
+// Blocks is Block for each of the blocks, in one round trip.
+func (b *Book) Blocks(ctx context.Context, blocks []shard.Block) error {
+	var batch pgx.Batch
 	id := b.claim.Shard.ID
-	units, digests := make([]int32, len(block.Rows)), make([]byte, 0, checksum.Size*len(block.Rows))
-	targets, legacies := make([][]byte, len(block.Rows)), make([][]byte, len(block.Rows))
-	for i, row := range block.Rows {
-		units[i], targets[i], legacies[i] = row.Unit, notNil(row.TargetKey), notNil(row.LegacyKey)
-		digests = row.Digest.Append(digests)
+	for _, block := range blocks {
+		units, digests := make([]int32, len(block.Rows)), make([]byte, 0, checksum.Size*len(block.Rows))
+		targets, legacies := make([][]byte, len(block.Rows)), make([][]byte, len(block.Rows))
+		for i, row := range block.Rows {
+			units[i], targets[i], legacies[i] = row.Unit, notNil(row.TargetKey), notNil(row.LegacyKey)
+			digests = row.Digest.Append(digests)
+		}
+		batch.Queue(`
+			INSERT INTO rehome.manifest (migration, ordinal, generation, entry, block, units, target_keys, legacy_keys, digests)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			id.Migration, id.Ordinal, id.Generation, block.Entry, b.blocks, units, targets, legacies, digests)
+		b.blocks++
 	}
-	_, err := b.tx.Exec(ctx, `
-		INSERT INTO rehome.manifest (migration, ordinal, generation, entry, block, units, target_keys, legacy_keys, digests)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		id.Migration, id.Ordinal, id.Generation, block.Entry, b.blocks, units, targets, legacies, digests)
-	if err != nil {
-		return fmt.Errorf("write block %d of the manifest of shard %s: %w", b.blocks, id, err)
+	if err := b.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("write the manifest of shard %s up to block %d: %w", id, b.blocks, err)
 	}
-	b.blocks++
 	return nil
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,12 +29,6 @@ func (b *Book) Close(ctx context.Context, o shard.Outcome) error {
 	}
 	waves, err := b.writeOutcome(ctx, &o)
 	if err != nil {
-		return err
-	}
-	if err := event(ctx, b.tx, s.Migration, s.Ordinal, s.Generation, b.claim.Token, "applied", struct{}{}); err != nil {
-		if sqlState(err) == uniqueViolation {
-			return shard.Fail(shard.Stale, "", err)
-		}
 		return err
 	}
 	if err := b.turnDone(ctx, &r, waves); err != nil {
@@ -87,11 +82,10 @@ func (b *Book) named(o *shard.Outcome) []unit {
 // writeRead writes who was read for the first time. Users who were kept out are in no roster: they did not arrive.
 func (b *Book) writeRead(ctx context.Context, o *shard.Outcome, units []unit) error {
 	if !b.family().ofUsers() {
-		return b.writeRoster(ctx, units, o.Sums, nil)
+		b.read = b.roster(units, o.Sums, nil)
+		return nil
 	}
-	if err := b.writeRoster(ctx, units, o.Sums, o.Quarantined); err != nil {
-		return err
-	}
+	b.read = b.roster(units, o.Sums, o.Quarantined)
 	out := slices.Sorted(maps.Keys(o.Quarantined))
 	keys, sums := make([][]byte, len(out)), make([][]shard.Table, len(out))
 	for i, unit := range out {
@@ -106,23 +100,32 @@ func (b *Book) writeRead(ctx context.Context, o *shard.Outcome, units []unit) er
 	})
 }
 
-// writeRoster names the units but those that are left out, in rows of one family and block each.
-func (b *Book) writeRoster(ctx context.Context, units []unit, sums map[int32][]shard.Table, without map[int32]string) error {
-	type row struct {
-		family
-		block  int
-		keys   [][]byte
-		hashes []*int64
-		counts []byte
-	}
-	var rows []*row
-	open := map[family]*row{}
+// A rosterRow names units of one family and block.
+type rosterRow struct {
+	family
+	block  int
+	redo   bool
+	keys   [][]byte
+	hashes []*int64
+	counts []byte
+}
+
+var rosterColumns = []string{"block", "of_kind", "entry", "redo", "keys", "hashes", "counts"}
+
+func (r *rosterRow) values() []any {
+	return []any{r.block, r.of, r.entry, r.redo, r.keys, r.hashes, r.counts}
+}
+
+// roster names the units but those that are left out, in rows of one family and block each.
+func (b *Book) roster(units []unit, sums map[int32][]shard.Table, without map[int32]string) (rows []*rosterRow) {
+	open := map[family]*rosterRow{}
 	for i, u := range units {
 		block := i / rosterBlock
 		r := open[u.family]
 		if r == nil || r.block != block {
 			size := min(len(units)-block*rosterBlock, rosterBlock)
-			r = &row{family: u.family, block: block, keys: make([][]byte, size), hashes: make([]*int64, size), counts: []byte{}}
+			r = &rosterRow{family: u.family, block: block, redo: b.claim.Shard.Kind == shard.Redo, keys: make([][]byte, size),
+				hashes: make([]*int64, size), counts: []byte{}}
 			open[u.family], rows = r, append(rows, r)
 		}
 		if _, out := without[int32(i)]; out {
@@ -134,11 +137,7 @@ func (b *Book) writeRoster(ctx context.Context, units []unit, sums map[int32][]s
 			r.counts = appendBlockCounts(r.counts, at, kept)
 		}
 	}
-	columns := []string{"block", "of_kind", "entry", "redo", "keys", "hashes", "counts"}
-	return b.copy(ctx, "roster", columns, len(rows), func(n int) []any {
-		r := rows[n]
-		return []any{r.block, r.of, r.entry, b.claim.Shard.Kind == shard.Redo, r.keys, r.hashes, r.counts}
-	})
+	return rows
 }
 
 func (b *Book) writeRefusals(ctx context.Context, units []unit, refusals []shard.Refusal) error {
@@ -217,18 +216,42 @@ func copyRows(ctx context.Context, tx pgx.Tx, id shard.ID, table string, columns
 	return nil
 }
 
+// turnDone writes the roster of who was read for the first time, that the shard is applied, and turns it to done, in one round trip.
 func (b *Book) turnDone(ctx context.Context, r *shard.Receipt, waves []byWave) error {
 	var changed any // NULL, and not the JSON null, where there are none
 	if waves != nil {
 		changed = waves
 	}
-	tag, err := b.tx.Exec(ctx, `
+	var batch pgx.Batch
+	for _, row := range b.read {
+		batch.Queue(`
+			INSERT INTO rehome.roster (migration, ordinal, generation, block, of_kind, entry, redo, keys, hashes, counts)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, append([]any{r.Migration, r.Ordinal, r.Generation}, row.values()...)...)
+	}
+	batch.Queue(insertEvent, r.Migration, r.Ordinal, r.Generation, b.claim.Token, "applied", struct{}{})
+	batch.Queue(`
 		UPDATE rehome.shard
 		   SET state = 'done', receipt = $5, xid = pg_current_xact_id(), done_at = clock_timestamp(), migrated = $6, quarantined = $7, written = $8,
 		       waves = $9, accounts = true, trace_id = coalesce(nullif($10, ''), trace_id), holder = NULL, holder_pid = NULL, holder_started = NULL
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3 AND state = 'planned' AND attempt = $4`,
 		r.Migration, r.Ordinal, r.Generation, b.claim.Token, r, r.Users.Migrated, r.Users.Quarantined, written(r), changed, b.claim.TraceID)
-	switch {
+	results := b.tx.SendBatch(ctx, &batch)
+	return errors.Join(b.done(results, r), results.Close())
+}
+
+// done reads what became of turnDone's statements.
+func (b *Book) done(results pgx.BatchResults, r *shard.Receipt) error {
+	for range b.read {
+		if _, err := results.Exec(); err != nil {
+			return fmt.Errorf("write the roster of shard %s: %w", r.ID, err)
+		}
+	}
+	if _, err := results.Exec(); sqlState(err) == uniqueViolation {
+		return shard.Fail(shard.Stale, "", fmt.Errorf("log that shard %s is applied: %w", r.ID, err))
+	} else if err != nil {
+		return fmt.Errorf("log that shard %s is applied: %w", r.ID, err)
+	}
+	switch tag, err := results.Exec(); {
 	case err != nil:
 		return fmt.Errorf("turn shard %s to done: %w", r.ID, err)
 	case tag.RowsAffected() != 1:

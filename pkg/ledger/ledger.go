@@ -57,11 +57,13 @@ func (l *Ledger) inTx(ctx context.Context, do func(tx pgx.Tx) error) error {
 // readCommitted is asked for by name: each statement must see what others have committed by then, whatever the role's default is.
 var readCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 
+const insertEvent = `
+	INSERT INTO rehome.event (migration, ordinal, generation, attempt, what, detail)
+	VALUES ($1, $2, $3, $4, $5, $6)`
+
 // event appends to the log of a migration; ordinal is -1 where it concerns the migration as a whole.
 func event(ctx context.Context, s session, name string, ordinal, generation, attempt int, what string, detail any) error {
-	_, err := s.Exec(ctx, `
-		INSERT INTO rehome.event (migration, ordinal, generation, attempt, what, detail)
-		VALUES ($1, $2, $3, $4, $5, $6)`, name, ordinal, generation, attempt, what, detail)
+	_, err := s.Exec(ctx, insertEvent, name, ordinal, generation, attempt, what, detail)
 	if err != nil {
 		return fmt.Errorf("log %q of %s/%d.%d in the ledger: %w", what, name, ordinal, generation, err)
 	}

@@ -26,14 +26,11 @@ func (t *Tx) Copy(ctx context.Context, w *shard.Window) error {
 		return err
 	}
 	what := fmt.Sprintf("copy %d rows into %s", len(w.Rows), s.full())
-	from, err := t.lastBlock(ctx, s)
-	if err != nil {
-		return err
-	}
+	m := mark{number: t.free(), depth: t.depth}
 	half := len(w.Tuples) / 2
 	stream := io.MultiReader(bytes.NewReader(copyHeader), bytes.NewReader(w.Tuples[:half]), midway{}, bytes.NewReader(w.Tuples[half:]),
 		bytes.NewReader(copyTrailer))
-	tag, err := t.conn.PgConn().CopyFrom(ctx, stream, `COPY `+s.quoted()+` (`+s.list()+`) FROM STDIN (FORMAT binary)`)
+	tag, err := t.conn.PgConn().CopyFrom(ctx, stream, m.set(s)+`COPY `+s.quoted()+` (`+s.list()+`) FROM STDIN (FORMAT binary)`)
 	if err != nil {
 		return classify(err, what, s.full())
 	}
@@ -41,8 +38,21 @@ func (t *Tx) Copy(ctx context.Context, w *shard.Window) error {
 		return shard.Fail(shard.Defect, "not_stored:"+s.full(),
 			fmt.Errorf("%s: the table took %d of them; a trigger or rule keeps rows out, take it off or leave the entry out", what, tag.RowsAffected()))
 	}
-	t.marks[w] = mark{block: from, depth: t.depth}
+	t.marks[w] = m
 	return nil
+}
+
+// free returns the lowest number that no mark has: it is always the same while each window is read back before the next is copied.
+func (t *Tx) free() int {
+	used := map[int]bool{}
+	for _, m := range t.marks {
+		used[m.number] = true
+	}
+	number := 1
+	for used[number] {
+		number++
+	}
+	return number
 }
 
 // midway is nothing to read, in the middle of a COPY.
@@ -53,16 +63,18 @@ func (midway) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// lastBlock returns the table's last page, which may have room left: what is copied next is there, behind it, or in free space
-// anywhere before.
-func (t *Tx) lastBlock(ctx context.Context, s *shape) (uint32, error) {
+// setting is the name of the transaction's setting that holds the page. The server remembers it, so that to measure takes no round trip.
+func (m mark) setting() string { return fmt.Sprintf("rehome.page_%d", m.number) }
+
+// set is the statement that notes the table's last page, which may have room left: what is copied next is there, behind it, or in free
+// space anywhere before.
+func (m mark) set(s *shape) string {
 	if !s.paged {
-		return 0, nil
+		return ""
 	}
-	const query = `SELECT pg_relation_size($1::oid::regclass) / current_setting('block_size')::int8`
-	var blocks int64
-	if err := t.conn.QueryRow(ctx, query, s.OID).Scan(&blocks); err != nil {
-		return 0, classify(err, "measure "+s.full(), s.full())
-	}
-	return uint32(max(blocks-1, 0)), nil
+	return fmt.Sprintf(`SELECT set_config('%s', greatest(pg_relation_size(%d::oid::regclass) / current_setting('block_size')::int8 - 1, 0)::text, true); `,
+		m.setting(), s.OID)
 }
+
+// first is the page that was noted, as the address of its first row.
+func (m mark) first() string { return `('(' || current_setting('` + m.setting() + `') || ',0)')::tid` }

@@ -2,7 +2,6 @@ package target
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -12,9 +11,6 @@ import (
 
 // batch bounds how many keys one statement looks up.
 const batch = 4096
-
-// oidTID is the type tid, in which the address of a page is passed.
-const oidTID = 27
 
 // ReadBack reads the window's rows as they are stored and passes each in binary tuple form, without order, exactly once, to yield,
 // which must not keep it nor use the connection. Rows that cannot be found by their key make it return having passed fewer.
@@ -34,17 +30,17 @@ func (t *Tx) ReadBack(ctx context.Context, w *shard.Window, yield func(tuple []b
 	m, marked := t.marks[w]
 	delete(t.marks, w)
 	if marked && s.paged {
-		if err := t.readPages(ctx, reader, m.block, w.Rows[0].TargetKey); err != nil {
+		if err := t.readPages(ctx, reader, m, w.Rows[0].TargetKey); err != nil {
 			return err
 		}
 	}
 	return t.readKeys(ctx, reader)
 }
 
-// readPages reads the rows from the given page on that the window's own (sub)transaction has written: a savepoint has an xid of its
+// readPages reads the rows from the marked page on that the window's own (sub)transaction has written: a savepoint has an xid of its
 // own, so the first row tells which.
-func (t *Tx) readPages(ctx context.Context, r *reader, from uint32, first []byte) error {
-	query := `SELECT ` + r.list() + ` FROM ` + r.quoted() + ` AS p WHERE p.ctid >= $` + fmt.Sprint(len(r.keys)+1) +
+func (t *Tx) readPages(ctx context.Context, r *reader, m mark, first []byte) error {
+	query := `SELECT ` + r.list() + ` FROM ` + r.quoted() + ` AS p WHERE p.ctid >= ` + m.first() +
 		` AND p.xmin = (SELECT t.xmin FROM ` + r.quoted() + ` AS t WHERE ` + r.meets("$") + `)`
 	var params [][]byte
 	var types []uint32
@@ -55,8 +51,7 @@ func (t *Tx) readPages(ctx context.Context, r *reader, from uint32, first []byte
 		}
 		params, types, first = append(params, field[lengthWord:]), append(types, k.Type), rest
 	}
-	tid := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32(nil, from), 0)
-	return r.stream(ctx, t.conn.PgConn(), query, append(params, tid), append(types, oidTID))
+	return r.stream(ctx, t.conn.PgConn(), query, params, types)
 }
 
 // readKeys reads the rows that are still absent by their key: those that went into free space of older pages, and those that an

@@ -14,7 +14,7 @@ import (
 type Tx struct {
 	conn   *pgx.Conn
 	depth  int
-	shapes map[*mapping.RowPlan]*shape
+	shapes Shapes
 	marks  map[*shard.Window]mark
 	absent map[string]struct{} // keys of the window being read back that have not been met; kept for its memory
 
@@ -24,18 +24,28 @@ type Tx struct {
 	cursors    int
 }
 
-// A mark is where a window's rows begin, as far as its COPY extended the table.
+// A mark tells where a window's rows begin, as far as its COPY extended the table: in the page that the transaction's setting of the
+// mark's number names.
 type mark struct {
-	block uint32
-	depth int // of savepoints when it was set
+	number int
+	depth  int // of savepoints when it was set
 }
+
+// Shapes are what one session has looked up about tables, so that the transactions of a session that lives long look nothing up twice.
+type Shapes map[*mapping.RowPlan]*shape
 
 // NewTx returns a Tx on a connection (pgx.Tx has it as Conn) that is in a transaction. Committing is the caller's business, and
 // nothing else may use the connection while a method runs.
-func NewTx(conn *pgx.Conn) *Tx {
+func NewTx(conn *pgx.Conn) *Tx { return Shapes{}.NewTx(conn) }
+
+// NewTx is the function NewTx for the session that the shapes are of. Like that, they are for one goroutine.
+func (s Shapes) NewTx(conn *pgx.Conn) *Tx {
+	if s == nil {
+		s = Shapes{}
+	}
 	return &Tx{
 		conn:   conn,
-		shapes: map[*mapping.RowPlan]*shape{},
+		shapes: s,
 		marks:  map[*shard.Window]mark{},
 		absent: map[string]struct{}{},
 	}
@@ -77,6 +87,23 @@ func (t *Tx) Keep(ctx context.Context) error {
 	if err := t.run(ctx, "keep a part of the transaction", "RELEASE SAVEPOINT "+savepoint(t.depth)); err != nil {
 		return err
 	}
+	t.kept()
+	return nil
+}
+
+// Seal is Finish and Keep at once. After an error the part is there to be undone.
+func (t *Tx) Seal(ctx context.Context) error {
+	if t.depth == 0 {
+		return shard.Failf(shard.Defect, "seal a part of the transaction: no savepoint is open")
+	}
+	if err := t.run(ctx, "check the deferred constraints", allImmediate+"; RELEASE SAVEPOINT "+savepoint(t.depth)); err != nil {
+		return err
+	}
+	t.kept()
+	return nil
+}
+
+func (t *Tx) kept() {
 	t.depth--
 	for window, m := range t.marks {
 		m.depth = min(m.depth, t.depth)
@@ -85,12 +112,13 @@ func (t *Tx) Keep(ctx context.Context) error {
 	for _, g := range t.grounds {
 		g.depth = min(g.depth, t.depth)
 	}
-	return nil
 }
+
+const allImmediate = "SET CONSTRAINTS ALL IMMEDIATE"
 
 // Finish makes deferred constraints and triggers act now, and for the rest of the transaction at once.
 func (t *Tx) Finish(ctx context.Context) error {
-	return t.run(ctx, "check the deferred constraints", "SET CONSTRAINTS ALL IMMEDIATE")
+	return t.run(ctx, "check the deferred constraints", allImmediate)
 }
 
 func savepoint(depth int) string { return fmt.Sprintf("rehome_%d", depth) }

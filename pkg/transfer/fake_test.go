@@ -283,6 +283,13 @@ func (t *target) Finish(context.Context) error {
 	return nil
 }
 
+func (t *target) Seal(ctx context.Context) error {
+	if err := t.Finish(ctx); err != nil {
+		return err
+	}
+	return t.Keep(ctx)
+}
+
 // A book is the ledger's part of the transaction.
 type book struct {
 	held    map[string]bool
@@ -306,8 +313,8 @@ func (b *book) Held(_ context.Context, _ *shard.Shard, users []keyspace.Key) (ma
 	return held, nil
 }
 
-func (b *book) Block(_ context.Context, block shard.Block) error {
-	b.blocks++
+func (b *book) Blocks(_ context.Context, blocks []shard.Block) error {
+	b.blocks += len(blocks)
 	return nil
 }
 

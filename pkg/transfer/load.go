@@ -122,12 +122,15 @@ func (m *move) try(ctx context.Context, lo, hi int) (failed *shard.Window, err e
 		p := &pass{move: m, tally: newTally(m.mapping), counted: make([]bool, hi-lo), offset: int32(lo), fresh: map[int32]int{}}
 		err := p.run(ctx, m.slice(lo, hi), hi-lo)
 		if err == nil && !p.again {
-			err = m.tgt.Finish(ctx)
+			err = p.list(ctx)
+		}
+		if err == nil && !p.again {
+			err = m.tgt.Seal(ctx)
 		}
 		if err == nil && !p.again {
 			m.total.add(p.tally)
 			m.confirmed = append(m.confirmed, p.confirmed...)
-			return nil, m.tgt.Keep(ctx)
+			return nil, nil
 		}
 		if undone := m.tgt.Undo(ctx); undone != nil {
 			return nil, undone
@@ -175,6 +178,18 @@ type pass struct {
 	again     bool          // a refused unit has rows in the account already: all is undone and done again without it
 	failed    *shard.Window
 	confirmed []shard.Window
+	blocks    []shard.Block // for the manifest
+	listed    int           // rows of blocks
+}
+
+// list writes the manifest of what was read back since the last time.
+func (p *pass) list(ctx context.Context) error {
+	if len(p.blocks) == 0 {
+		return nil
+	}
+	err := p.book.Blocks(ctx, p.blocks)
+	p.blocks, p.listed = nil, 0
+	return err
 }
 
 func (p *pass) run(ctx context.Context, s shard.Slice, units int) error {

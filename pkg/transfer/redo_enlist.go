@@ -61,7 +61,7 @@ func (l *lister) flush(ctx context.Context) error {
 	if err := l.part.keepOriginals(ctx); err != nil || len(l.rows) == 0 {
 		return err
 	}
-	if err := l.part.book.Block(ctx, shard.Block{Entry: l.plan.Ordinal, Rows: l.rows}); err != nil {
+	if err := l.part.book.Blocks(ctx, []shard.Block{{Entry: l.plan.Ordinal, Rows: l.rows}}); err != nil {
 		return err
 	}
 	if len(l.plan.Target.Triggers) > 0 {

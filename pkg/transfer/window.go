@@ -149,7 +149,7 @@ func (w *window) keep(key []byte) []byte {
 	return w.keys[at:len(w.keys):len(w.keys)]
 }
 
-// flush sends the window, compares what is stored with what was sent, byte for byte, and writes the manifest.
+// flush sends the window, compares what is stored with what was sent, byte for byte, and has it listed in the manifest.
 func (w *window) flush(ctx context.Context) error {
 	if len(w.Rows) == 0 || w.pass.again {
 		return nil
@@ -162,8 +162,11 @@ func (w *window) flush(ctx context.Context) error {
 	if err := w.readBack(ctx); err != nil {
 		return err
 	}
-	if err := p.book.Block(ctx, shard.Block{Entry: w.Entry.Ordinal, Rows: w.Rows}); err != nil {
-		return err
+	p.blocks = append(p.blocks, shard.Block{Entry: w.Entry.Ordinal, Rows: w.Rows})
+	if p.listed += len(w.Rows); p.listed >= p.limits.WindowRows {
+		if err := p.list(ctx); err != nil {
+			return err
+		}
 	}
 	if len(w.lost) > 0 {
 		if err := p.book.Originals(ctx, p.units, w.lost); err != nil {
@@ -173,7 +176,9 @@ func (w *window) flush(ctx context.Context) error {
 	}
 	if len(w.Entry.Target.Triggers) > 0 {
 		p.confirmed = append(p.confirmed, shard.Window{Entry: w.Entry, Rows: w.Rows})
-		w.Rows, w.keys = nil, nil
+	}
+	if len(w.Entry.Target.Triggers) > 0 || p.listed > 0 {
+		w.Rows, w.keys = nil, nil // somebody else has them
 	}
 	if cap(w.Tuples) > 2*p.limits.WindowBytes {
 		w.Tuples = nil // a wide row's room is not kept
