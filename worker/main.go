@@ -33,7 +33,7 @@ func run(ctx context.Context) error {
 		return settings.WithExit(settings.ExitSettings, err)
 	}
 	defer func() { _ = t.Close(ctx) }() // spans that cannot be sent are no reason to fail
-	s := settings.New(settings.MigrationName, settings.SlotCount, settings.HealthOn).WithNATS().
+	s := settings.New(settings.MigrationName, settings.SlotCount, settings.HealthOn, settings.GraceTime, settings.StrictRoles).WithNATS().
 		Require(settings.LegacyDSN, settings.TargetDSN, settings.NATSURL)
 	started := false
 	command := &cobra.Command{

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,6 +44,9 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 		return err
 	}
 	defer func() { _ = from.Close() }() // nothing was written
+	if err := checkRights(ctx, s, t, pool, from); err != nil {
+		return err
+	}
 	conn, err := queue.Connect(ctx, queue.Options{
 		URL: s.NATS.Reveal(), Creds: s.NATS.Creds.Reveal(), NKey: s.NATS.NKey.Reveal(), TLS: s.NATS.TLS(),
 		Name: "rehome/worker", Role: "worker", Log: t.Log,
@@ -52,28 +55,38 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 		return err
 	}
 	defer conn.Close()
+	health := telemetry.NewHealth("worker", version)
 	w := &worker.Worker{
-		Slots: s.Slots, Legacy: from, Ledger: ledger.Open(pool), Queue: conn, Log: t.Log, Version: version,
+		Slots: s.Slots, Grace: s.Grace, Watch: health.Watch, Legacy: from, Ledger: ledger.Open(pool), Queue: conn, Log: t.Log, Version: version,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config.ConnConfig, "worker") },
 	}
-	health := newHealth(w, pool, conn)
-	group, ctx := errgroup.WithContext(ctx)
-	if !s.Health.IsZero() {
-		server, err := telemetry.Listen(ctx, s.Health.String(), health.Handler())
-		if err != nil {
-			return err
-		}
-		group.Go(func() error { return server.Serve(ctx) })
-	}
-	group.Go(func() error {
-		defer health.Drain()
-		return work(ctx, w, pool, s.Migration)
-	})
-	err = group.Wait()
+	check(health, w, pool, conn, s.Migration)
+	err = answering(ctx, s, health, func(ctx context.Context) error { return work(ctx, w, pool, s.Migration) })
 	if interrupt := (*settings.Interrupt)(nil); errors.As(context.Cause(ctx), &interrupt) && errors.Is(err, context.Canceled) {
 		return nil // asked to stop, and did so
 	}
 	return err
+}
+
+// answering does do while health is answered, also when ctx has ended and do is about to.
+func answering(ctx context.Context, s *settings.Settings, health *telemetry.Health, do func(context.Context) error) error {
+	defer context.AfterFunc(ctx, health.Drain)()
+	if s.Health.IsZero() {
+		return do(ctx)
+	}
+	server, err := telemetry.Listen(ctx, s.Health.String(), health.Handler())
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Serve(serving) })
+	group.Go(func() error {
+		defer stop()
+		return do(ctx)
+	})
+	return group.Wait()
 }
 
 // work waits for the migration and serves it.
@@ -87,8 +100,9 @@ func work(ctx context.Context, w *worker.Worker, pool *pgxpool.Pool, name string
 	return w.Run(ctx)
 }
 
-func newHealth(w *worker.Worker, pool *pgxpool.Pool, conn *queue.Conn) *telemetry.Health {
-	health := telemetry.NewHealth("worker", version)
+// check has the worker ready only while it could take a shard.
+func check(health *telemetry.Health, w *worker.Worker, pool *pgxpool.Pool, conn *queue.Conn, name string) {
+	health.Note("slow", w.Slow)
 	health.Add("target", pool.Ping)
 	health.Add("legacy", w.Legacy.Ping)
 	health.Add("nats", func(context.Context) error {
@@ -102,10 +116,9 @@ func newHealth(w *worker.Worker, pool *pgxpool.Pool, conn *queue.Conn) *telemetr
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 {
-			return fmt.Errorf("the ledger has no migration yet: waiting for producer run")
+		if !slices.ContainsFunc(found, func(m ledger.Migration) bool { return m.Name == name || name == "" }) {
+			return errors.New("the ledger does not have the migration yet: waiting for producer run")
 		}
 		return nil
 	})
-	return health
 }

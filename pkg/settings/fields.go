@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Field names a setting that a command can ask for; its text is the name of its flag.
@@ -26,6 +27,7 @@ const (
 	SlotCount     Field = "slots"      // REHOME_SLOTS
 	ListenOn      Field = "listen"     // REHOME_LISTEN
 	HealthOn      Field = "health"     // REHOME_HEALTH
+	GraceTime     Field = "grace"      // REHOME_GRACE
 
 	MappingFile  Field = "file" // also -f
 	ThroughWave  Field = "through"
@@ -99,6 +101,10 @@ var specs = []spec{
 		standard: func() string { return "127.0.0.1:8080" }, apply: applyListen},
 	{field: HealthOn, env: "REHOME_HEALTH", placeholder: "HOST:PORT", usage: "where /healthz and /readyz are answered",
 		apply: applyHealth},
+	{field: GraceTime, env: "REHOME_GRACE", placeholder: "DURATION", usage: "time that shards in work have to end when the program is told to stop",
+		standard: func() string { return "20s" }, apply: applyGrace},
+	{field: StrictRoles, env: "REHOME_STRICT_ROLES", usage: "refuse to start with database rights that are not needed", boolean: true, placeholder: "bool",
+		apply: yesNo(func(s *Settings) *bool { return &s.Strict })},
 	{field: ThroughWave, placeholder: "WAVE", usage: "stop after this wave",
 		apply: text(func(s *Settings) *string { return &s.Through })},
 	{field: PassGate, placeholder: "WAVE", usage: "go on behind this wave, though its gate is closed",
@@ -180,6 +186,18 @@ func applySample(s *Settings, text string) []string {
 		return []string{quote(text) + " is not a number of users, 1 or more"}
 	}
 	s.Sample = n
+	return nil
+}
+
+// longestGrace is more than any service manager waits.
+const longestGrace = time.Hour
+
+func applyGrace(s *Settings, text string) []string {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second || d > longestGrace {
+		return []string{quote(text) + " is not a time from 1s to 1h, as in 20s"}
+	}
+	s.Grace = d
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -14,14 +15,16 @@ import (
 // Settings are the values that a command asked for with New. A field that was not asked for, or is optional and not
 // given, has its zero value. Printing a Settings shows no secret.
 type Settings struct {
-	Legacy    *MySQL    // the legacy database; nil when not given
-	Target    *Postgres // the target database; nil when not given
-	NATS      *NATS     // the NATS servers and who we are to them; nil when no URL is given
-	Streams   Streams   // how they keep what they are given
-	Migration string    // a migration's name, [a-z0-9_]{1,32}; empty when not given
-	Slots     int       // how many shards are moved at the same time, 1 to 256; by default one per CPU
-	Listen    Address   // where the dashboard listens; by default 127.0.0.1:8080
-	Health    Address   // where health is answered; its zero value says nowhere, which is the default
+	Legacy    *MySQL        // the legacy database; nil when not given
+	Target    *Postgres     // the target database; nil when not given
+	NATS      *NATS         // the NATS servers and who we are to them; nil when no URL is given
+	Streams   Streams       // how they keep what they are given
+	Migration string        // a migration's name, [a-z0-9_]{1,32}; empty when not given
+	Slots     int           // how many shards are moved at the same time, 1 to 256; by default one per CPU
+	Listen    Address       // where the dashboard listens; by default 127.0.0.1:8080
+	Strict    bool          // about database rights that are not needed
+	Health    Address       // where health is answered; its zero value says nowhere, which is the default
+	Grace     time.Duration // that shards in work have to end when the program is told to stop, 1s to 1h; by default 20s
 
 	File    string // path of migration.yaml
 	Through string // name of the last wave of this run; empty is all of them

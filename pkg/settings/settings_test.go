@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -111,13 +112,13 @@ func TestLoad(t *testing.T) {
 		}
 	})
 
-	t.Run("defaults are one slot per CPU, a dashboard on loopback, no health, text", func(t *testing.T) {
-		s := settings.New(settings.SlotCount, settings.ListenOn, settings.HealthOn, settings.OutputForm, settings.DoAgain)
+	t.Run("defaults are one slot per CPU, a dashboard on loopback, no health, 20 seconds to end, text", func(t *testing.T) {
+		s := settings.New(settings.SlotCount, settings.ListenOn, settings.HealthOn, settings.GraceTime, settings.OutputForm, settings.DoAgain)
 		if err := load(t, s, nil); err != nil {
 			t.Fatal(err)
 		}
-		if s.Slots < 1 || s.Listen.String() != "127.0.0.1:8080" || !s.Health.IsZero() || s.Output != "text" || s.Again {
-			t.Errorf("got %d slots, %q, %q, %q, again %t", s.Slots, s.Listen, s.Health, s.Output, s.Again)
+		if s.Slots < 1 || s.Listen.String() != "127.0.0.1:8080" || !s.Health.IsZero() || s.Grace != 20*time.Second || s.Output != "text" || s.Again {
+			t.Errorf("got %d slots, %q, %q, %s, %q, again %t", s.Slots, s.Listen, s.Health, s.Grace, s.Output, s.Again)
 		}
 		if len(s.Warnings) > 0 {
 			t.Errorf("warnings: %q", s.Warnings)

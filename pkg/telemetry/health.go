@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 
 // checkTimeout is shorter than what Kubernetes waits for at its least patient setting but one.
 const checkTimeout = 2 * time.Second
+
+// stuckAfter is longer than what a turn of a loop may wait for, and a pause of the machine may take.
+const stuckAfter = 30 * time.Second
 
 // Check reports whether one thing that a program stands on can be used now. It must return when ctx ends, and may be
 // called at any time from several goroutines. What its error says is shown redacted.
@@ -24,12 +28,14 @@ type Health struct {
 
 	mu       sync.Mutex
 	checks   map[string]Check
+	notes    map[string]func() string
+	loops    map[string]time.Time // when each turned last
 	draining bool
 }
 
 // NewHealth returns a Health without checks, which is ready.
 func NewHealth(program, version string) *Health {
-	return &Health{program: program, version: version, checks: make(map[string]Check)}
+	return &Health{program: program, version: version, checks: make(map[string]Check), notes: make(map[string]func() string), loops: make(map[string]time.Time)}
 }
 
 // Add has name checked from now on; an earlier check of that name is replaced.
@@ -37,6 +43,39 @@ func (h *Health) Add(name string, check Check) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.checks[name] = check
+}
+
+// Note has a word of what the program is at stand beside its readiness, which it does not touch. Where note returns nothing, nothing is said.
+// It may be called at any time from several goroutines.
+func (h *Health) Note(name string, note func() string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.notes[name] = note
+}
+
+// Watch has a loop of the program watched: one that has not called turn for 30 seconds does not live any more. A loop must bound what it waits
+// for, so that nothing outside of the program keeps it from turning.
+func (h *Health) Watch(loop string) (turn func()) {
+	turn = func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.loops[loop] = time.Now()
+	}
+	turn()
+	return turn
+}
+
+// stuck returns the loops that do not turn any more, in order of their names.
+func (h *Health) stuck() (loops []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for loop, turned := range h.loops {
+		if time.Since(turned) > stuckAfter {
+			loops = append(loops, loop)
+		}
+	}
+	slices.Sort(loops)
+	return loops
 }
 
 // Drain makes the program not ready for good, before it stops to take work.
@@ -51,6 +90,7 @@ type Readiness struct {
 	Ready    bool              `json:"ready"`
 	Draining bool              `json:"draining"`
 	Checks   map[string]string `json:"checks"` // by name: "ok", or what is wrong
+	Notes    map[string]string `json:"notes,omitempty"`
 }
 
 // Ready runs all checks at the same time, for at most two seconds.
@@ -74,16 +114,28 @@ func (h *Health) Ready(ctx context.Context) Readiness {
 			return nil
 		})
 	}
+	for name, note := range h.notes {
+		if text := note(); text != "" {
+			if result.Notes == nil {
+				result.Notes = make(map[string]string)
+			}
+			result.Notes[name] = text
+		}
+	}
 	h.mu.Unlock()
 	_ = group.Wait() // a check's error is in the result
 	return result
 }
 
-// Handler serves GET /healthz (200 while the process lives, whatever it stands on), /readyz (200 or 503, a Readiness)
-// and /version.
+// Handler serves GET /healthz (200 while the process and its loops live, whatever they stand on, else 503), /readyz (200 or 503, a
+// Readiness) and /version.
 func (h *Health) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if stuck := h.stuck(); stuck != nil {
+			answer(w, http.StatusServiceUnavailable, map[string]any{"status": "stuck", "loops": stuck})
+			return
+		}
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {

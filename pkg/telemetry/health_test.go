@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -68,6 +69,46 @@ func TestHealth(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHealth("worker", "v1")
+		turn, other := h.Watch("controls"), h.Watch("beats")
+		h.Add("target", func(context.Context) error { return errors.New("is away") })
+		for range 10 {
+			time.Sleep(29 * time.Second)
+			turn()
+			other()
+		}
+		if status, _ := ask(t, h, "/healthz"); status != 200 {
+			t.Errorf("while its loops turn it answers %d", status)
+		}
+		time.Sleep(20 * time.Second)
+		other()
+		time.Sleep(11 * time.Second)
+		status, body := ask(t, h, "/healthz")
+		if diff := cmp.Diff(map[string]any{"status": "stuck", "loops": []any{"controls"}}, body); diff != "" || status != 503 {
+			t.Errorf("31 seconds after a loop has turned last it answers %d (-want +got):\n%s", status, diff)
+		}
+		turn()
+		if status, _ := ask(t, h, "/healthz"); status != 200 {
+			t.Errorf("when it turns again it answers %d", status)
+		}
+	})
+}
+
+func TestNotes(t *testing.T) {
+	h, note := NewHealth("worker", "v1"), ""
+	h.Note("slow", func() string { return note })
+	if _, body := ask(t, h, "/readyz"); body["notes"] != nil {
+		t.Errorf("there is nothing to say, and it says %v", body["notes"])
+	}
+	note = "paused: lunch"
+	status, body := ask(t, h, "/readyz")
+	if diff := cmp.Diff(map[string]any{"slow": "paused: lunch"}, body["notes"]); diff != "" || status != 200 {
+		t.Errorf("status %d (-want +got):\n%s", status, diff)
+	}
 }
 
 func TestReadyIsBounded(t *testing.T) {

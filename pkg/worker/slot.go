@@ -26,7 +26,10 @@ import (
 // A slot works on one shard at a time, over one session of the target.
 type slot struct {
 	*Worker
-	conn *pgx.Conn // nil until needed, and after it has failed
+	conn   *pgx.Conn     // nil until needed, and after it has failed
+	shapes target.Shapes // of conn
+	phase  phase         // what it is at; the controls have it
+	read   string        // where the legacy binlog stood at the last snapshot
 }
 
 func (s *slot) drop() {
@@ -39,17 +42,30 @@ func (s *slot) drop() {
 	s.conn = nil
 }
 
-// serve takes tasks until fetch is done; work bounds the shard in hand.
-func (s *slot) serve(fetch, work context.Context, tasks *queue.Tasks) error {
+// serve takes tasks, while the controls allow it, until ctx is done.
+func (s *slot) serve(ctx context.Context, tasks *queue.Tasks) error {
 	for {
-		lease, err := tasks.Next(fetch)
-		if fetch.Err() != nil {
-			return nil //nolint:nilerr // whatever Next says of it, it was told to stop
-		}
+		open, err := s.controls.admit(ctx, s)
 		if err != nil {
+			return nil //nolint:nilerr // it was told to stop
+		}
+		lease, err := tasks.Next(open)
+		switch {
+		case err == nil && open.Err() != nil:
+			s.giveBack(ctx, lease)
+		case err == nil:
+			s.task(lease.Context(s.controls.working()), lease)
+		case open.Err() == nil:
 			return err
 		}
-		s.task(lease.Context(work), lease)
+		s.controls.becomes(s, idle)
+	}
+}
+
+// giveBack returns a task that came when none was to be taken any more.
+func (s *slot) giveBack(ctx context.Context, lease *queue.Lease) {
+	if err := lease.Return(ctx, 0); err != nil {
+		s.Log.WarnContext(ctx, "a task was not given back, it will come again", "migration", s.Migration, "err", err)
 	}
 }
 
@@ -102,7 +118,7 @@ func (e *ending) rows() (n int64) {
 
 // answer publishes what the ledger holds and then acks, or gives the task back. What is lost here the next delivery repeats.
 func (s *slot) answer(ctx context.Context, lease *queue.Lease, e *ending) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	if !e.ack {
 		return lease.Return(ctx, e.delay)
@@ -124,14 +140,17 @@ func (s *slot) answer(ctx context.Context, lease *queue.Lease, e *ending) error 
 
 // shard claims the task's shard and moves it.
 func (s *slot) shard(ctx context.Context, task shard.Task) ending {
+	if back := setBackOf(ctx); back != nil {
+		return ending{what: "given back: " + back.why, delay: retryDelay}
+	}
 	if s.conn == nil || s.conn.IsClosed() {
 		conn, err := s.Connect(ctx)
 		if err != nil {
 			return ending{what: "not tried", delay: outageDelay, err: err}
 		}
-		s.conn = conn
+		s.conn, s.shapes = conn, target.Shapes{}
 	}
-	claim, err := s.Ledger.Claim(ctx, s.conn, task.ID, s.holder, 0)
+	claim, err := s.claim(ctx, task)
 	if err != nil {
 		s.drop()
 		return ending{what: "not claimed", delay: outageDelay, err: err}
@@ -139,24 +158,36 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 	if claim.Answer != ledger.Claimed {
 		return s.refused(ctx, task, claim)
 	}
+	s.controls.becomes(s, busy)
+	defer s.controls.becomes(s, idle)
 	pausepoint.At("claimed")
 	task.Mapping, task.Schema = claim.Mapping, claim.Schema // the migration may go by another since the task was published
 	mapped, err := s.mapping(ctx, task)
 	if err != nil {
-		return s.unmapped(ctx, task, err)
+		return s.unmapped(ctx, claim, err)
 	}
 	return s.claimed(ctx, claim, mapped)
 }
 
+// claim asks for the task's shard. A claim that nobody waits for any more would hold the shard all the same, so that only time ends it.
+func (s *slot) claim(ctx context.Context, task shard.Task) (ledger.Claim, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	return s.Ledger.Claim(ctx, s.conn, task.ID, s.holder, s.perRow())
+}
+
 // unmapped ends a task whose mapping does not fit the databases: nothing of the migration can go on until a person has looked.
-func (s *slot) unmapped(ctx context.Context, task shard.Task, err error) ending {
+func (s *slot) unmapped(ctx context.Context, claim ledger.Claim, err error) ending {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
 	if kind, _ := shard.KindOf(err); kind == shard.Schema {
-		err = errors.Join(err, s.Ledger.Halt(ctx, task.Migration, telemetry.Redact(err)))
+		err = errors.Join(err, s.Ledger.Halt(ctx, claim.Shard.Migration, telemetry.Redact(err)))
 	}
 	if errors.Is(err, ledger.ErrNotFound) {
 		return ending{what: "is of no migration in the ledger", ack: true}
 	}
-	return ending{what: "not tried", delay: outageDelay, err: err}
+	_, released := s.Ledger.Failed(ctx, claim, ledger.Failure{Kind: shard.Outage})
+	return ending{claim: claim, what: "not tried", delay: outageDelay, err: errors.Join(err, released)}
 }
 
 // refused ends a task whose shard is not to be worked on.
@@ -166,8 +197,9 @@ func (s *slot) refused(ctx context.Context, task shard.Task, claim ledger.Claim)
 	case ledger.Busy:
 		_, err := s.Ledger.Reap(ctx, task.Migration, task.Ordinal, pausepoint.Wait("frozen", ledger.DefaultFrozen))
 		return ending{claim: claim, what: "busy", delay: busyDelay, err: err}
-	case ledger.Paused:
-		return ending{claim: claim, delay: outageDelay}
+	case ledger.Paused, ledger.Late, ledger.Full:
+		s.controls.refused(claim.Answer)
+		return ending{claim: claim, delay: s.again(claim.Answer)}
 	case ledger.Done:
 		e.receipt, e.what = *claim.Receipt, "already done"
 	case ledger.Dead:
@@ -181,8 +213,12 @@ func (s *slot) refused(ctx context.Context, task shard.Task, claim ledger.Claim)
 
 // claimed moves a claimed shard and turns every way in which that can end into what the ledger says of it.
 func (s *slot) claimed(ctx context.Context, claim ledger.Claim, mapped fitted) ending {
+	began := time.Now()
+	s.read = ""
 	receipt, err := s.move(ctx, claim, mapped)
+	s.controls.note(err != nil && setBackOf(ctx) != nil)
 	if err == nil {
+		s.controls.speed.add(claim.Shard.Weight, time.Since(began))
 		return ending{claim: claim, what: "done", receipt: *receipt, ack: true}
 	}
 	kind, cause := shard.KindOf(err)
@@ -190,18 +226,22 @@ func (s *slot) claimed(ctx context.Context, claim ledger.Claim, mapped fitted) e
 		return s.split(ctx, claim, crowded)
 	}
 	s.drop() // its transaction may be open, and what it answers may be late
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	switch kind {
-	case shard.Unknown:
+	back := setBackOf(ctx)
+	switch {
+	case kind == shard.Unknown:
 		return s.unknown(last, claim, err)
-	case shard.Stale:
+	case back != nil:
+		return s.rolledBack(last, claim, back)
+	case kind == shard.Stale:
 		return ending{claim: claim, what: "let go", delay: retryDelay, err: err}
-	case shard.Schema:
-		return s.unmapped(last, shard.Task{ID: claim.Shard.ID}, err)
+	case kind == shard.Schema:
+		return s.unmapped(last, claim, err)
 	}
 	span := trace.SpanContextFromContext(ctx)
-	failure := ledger.Failure{Kind: kind, Cause: cause, Error: telemetry.Redact(err), TraceID: span.TraceID().String(), Limit: maxFailures}
+	failure := ledger.Failure{Kind: kind, Cause: cause, Error: telemetry.Redact(err), TraceID: span.TraceID().String(), Limit: maxFailures,
+		Tried: s.tried(last, claim, mapped)}
 	letter, noted := s.Ledger.Failed(last, claim, failure)
 	e := ending{claim: claim, what: "failed: " + kind.String(), delay: outageDelay, letter: letter, err: errors.Join(err, noted)}
 	if letter != nil {
@@ -249,6 +289,7 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 		return nil, err
 	}
 	defer func() { _ = snapshot.Close() }() // nothing was written: what was read counts
+	s.read = snapshot.Position()
 	// After the snapshot was taken: what changes a table from now on makes its read fail.
 	if err := s.unchanged(ctx, mapped); err != nil {
 		return nil, err
@@ -266,17 +307,20 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 
 // work does what the shard is for, all but the commit.
 func (s *slot) work(ctx context.Context, claim ledger.Claim, mapped fitted, snapshot *legacy.Snapshot, book *ledger.Book) error {
+	flow := s.pacer.Flow()
+	defer flow.End()
+	from := &paced{snapshot, flow}
 	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits}
 	switch claim.Shard.Kind {
 	case shard.Audit:
-		return s.audit(ctx, &claim.Shard, mapped, snapshot, book)
+		return s.audit(ctx, &claim.Shard, mapped, from, book)
 	case shard.Redo:
 		list, err := book.List(ctx)
 		if err == nil {
-			_, err = mover.Redo(ctx, &claim.Shard, list, claim.Token, snapshot, target.NewTx(s.conn), book)
+			_, err = mover.Redo(ctx, &claim.Shard, list, claim.Token, from, s.shapes.NewTx(s.conn), book)
 		}
 		return err
 	}
-	_, err := mover.Move(ctx, &claim.Shard, claim.Token, snapshot, target.NewTx(s.conn), book)
+	_, err := mover.Move(ctx, &claim.Shard, claim.Token, from, s.shapes.NewTx(s.conn), book)
 	return err
 }

@@ -4,11 +4,9 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,8 +15,8 @@ import (
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
-	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
+	"rehome/pkg/throttle"
 	"rehome/pkg/transfer"
 )
 
@@ -29,10 +27,12 @@ const (
 	outageDelay = 2 * time.Second  // before a task comes again that an outage has ended
 	busyDelay   = 3 * time.Second  // and one that somebody else works on
 	retryDelay  = 500 * time.Millisecond
-	maxFailures = 3 // of a shard's own, after which it is dead
+	lateDelay   = 5 * time.Second  // and one that is too late for the deadline, which may be moved
+	lastWords   = 15 * time.Second // for what the ledger and the queue have to be told of a shard
+	maxFailures = 3                // of a shard's own, after which it is dead
 )
 
-// A Worker serves one migration. All fields but Grace, Quiet and Limits are required.
+// A Worker serves one migration, once. All fields but Grace, Quiet, Limits and Watch are required.
 type Worker struct {
 	Migration string
 	Slots     int // shards at a time
@@ -46,63 +46,57 @@ type Worker struct {
 	Quiet     bool          // log what went wrong only, as a view shows the rest
 	Limits    transfer.Limits
 
+	// Watch has a loop of the worker watched: each calls what it gets for its name with every turn, which nothing but a defect or a frozen
+	// process keeps it from for 10 s. May be nil.
+	Watch func(loop string) (turn func())
+
 	holder   uuid.UUID
 	mappings mappings
+	controls controls
+	pacer    throttle.Pacer
 }
 
 // Run takes tasks until ctx is done. Then it takes nothing new, gives the shards in work some time to end, rolls back those that do
-// not, and gives their tasks back. It returns nil when it was stopped so.
+// not, and gives their tasks back. It returns nil when it was stopped so. Meanwhile it goes by what the ledger has as the migration's controls.
 func (w *Worker) Run(ctx context.Context) error {
 	w.holder = uuid.New()
 	tasks, err := w.Queue.Tasks(w.Migration)
 	if err != nil {
 		return err
 	}
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(cmp.Or(w.Grace, graceTime), stop) })()
-	if err := w.beat(work); err != nil {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	slots, taking := errgroup.WithContext(ctx)
+	w.controls.begin(taking, lasting)
+	defer w.controls.end()
+	if err := w.beat(lasting); err != nil {
 		return err
 	}
-	beats, stopBeats := context.WithCancel(work)
-	var group errgroup.Group
-	group.Go(func() error { return w.beats(beats) })
-	slots, slotCtx := errgroup.WithContext(ctx)
+	var loops errgroup.Group
+	turning, stop := context.WithCancel(lasting)
+	loops.Go(func() error { w.beats(turning, w.turn("beats")); return nil })
+	loops.Go(func() error { (&watch{Worker: w}).run(turning, w.turn("controls")); return nil })
+	loops.Go(func() error { w.stops(ctx, turning); return nil })
 	for range w.Slots {
 		slots.Go(func() error {
 			s := slot{Worker: w}
 			defer s.drop()
-			return s.serve(slotCtx, work, tasks)
+			return s.serve(taking, tasks)
 		})
 	}
 	err = slots.Wait()
-	stopBeats()
-	err = errors.Join(err, group.Wait())
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
+	stop()
+	_ = loops.Wait() // none of them fails
+	w.drained(lasting)
+	last, cancelLast := context.WithTimeout(lasting, 5*time.Second)
+	defer cancelLast()
 	return errors.Join(err, w.Ledger.Retire(last, w.holder))
 }
 
-func (w *Worker) beat(ctx context.Context) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
+// turn returns what a loop of the name calls with every turn.
+func (w *Worker) turn(loop string) func() {
+	if w.Watch == nil {
+		return func() {}
 	}
-	return w.Ledger.Beat(ctx, ledger.Worker{Holder: w.holder, Migration: w.Migration, Host: host, Program: "worker " + w.Version, Slots: w.Slots})
-}
-
-// beats tells the ledger that this process is alive. While the ledger cannot be reached nobody can be reaped through it either.
-func (w *Worker) beats(ctx context.Context) error {
-	ticker := time.NewTicker(pausepoint.Wait("beat", beatEvery))
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			if err := w.beat(ctx); err != nil && ctx.Err() == nil {
-				w.Log.WarnContext(ctx, "the ledger does not know that this worker is alive", "migration", w.Migration, "err", err)
-			}
-		}
-	}
+	return w.Watch(loop)
 }

@@ -1,0 +1,39 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// recently is how many shards Speed looks at.
+const recently = 50
+
+// Speed returns the weight of the migration's shards that were done last, and the time that these took from their claim on, one after the other. Both are 0 where none
+// was done.
+func (l *Ledger) Speed(ctx context.Context, name string) (weight int64, took time.Duration, err error) {
+	err = l.pool.QueryRow(ctx, `
+		SELECT coalesce(sum(weight), 0)::bigint, coalesce(sum(done_at - claimed_at), '0')
+		  FROM (SELECT weight, done_at, claimed_at
+		          FROM rehome.shard
+		         WHERE migration = $1 AND state = 'done' AND weight > 0 AND claimed_at < done_at
+		         ORDER BY done_at DESC LIMIT $2) s`, name, recently).Scan(&weight, &took)
+	if err != nil {
+		return 0, 0, fmt.Errorf("ask how fast the shards of migration %s are: %w", name, err)
+	}
+	return weight, took, nil
+}
+
+// Lightest returns the least weight of the migration's shards that nobody has in work and that are to be done; found is false where there is none.
+func (l *Ledger) Lightest(ctx context.Context, name string) (weight int64, found bool, err error) {
+	var least *int64
+	err = l.pool.QueryRow(ctx, `
+		SELECT min(weight) FROM rehome.shard WHERE migration = $1 AND state = 'planned' AND holder IS NULL`, name).Scan(&least)
+	if err != nil {
+		return 0, false, fmt.Errorf("ask for the lightest shard of migration %s: %w", name, err)
+	}
+	if least == nil {
+		return 0, false, nil
+	}
+	return *least, true, nil
+}
