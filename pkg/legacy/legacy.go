@@ -21,21 +21,27 @@ type DB struct {
 	pool    *sql.DB
 	name    string // of the database
 	address string // host:port/db as user, for errors
+	at      string // host:port, or the path of a socket
 	version version
 }
 
 // Open connects to the database that the configuration names, and refuses servers older than MySQL 5.7 and MariaDB 10.5. The
 // configuration must leave values as they are: without parseTime, interpolateParams and multiStatements.
 func Open(ctx context.Context, config *mysql.Config) (*DB, error) {
+	return open(ctx, config, "the legacy database")
+}
+
+// open is Open of what is called so.
+func open(ctx context.Context, config *mysql.Config, what string) (*DB, error) {
 	if config.ParseTime || config.InterpolateParams || config.MultiStatements {
-		return nil, errors.New("open the legacy database: parseTime, interpolateParams and multiStatements must be off")
+		return nil, fmt.Errorf("open %s: parseTime, interpolateParams and multiStatements must be off", what)
 	}
 	config = config.Clone()
 	config.Logger = &mysql.NopLogger{} // what it logs comes back as an error too
-	db := &DB{name: config.DBName, address: fmt.Sprintf("%s/%s as %s", config.Addr, config.DBName, config.User)}
+	db := &DB{name: config.DBName, address: fmt.Sprintf("%s/%s as %s", config.Addr, config.DBName, config.User), at: config.Addr}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the legacy database at %s: %w", db.address, err)
+		return nil, fmt.Errorf("connect to %s at %s: %w", what, db.address, err)
 	}
 	if db.version, err = serverVersion(ctx, connector); err == nil {
 		db.pool = sql.OpenDB(strictConnector{connector})
@@ -45,7 +51,7 @@ func Open(ctx context.Context, config *mysql.Config) (*DB, error) {
 		}
 	}
 	if err != nil {
-		return nil, failure(fmt.Errorf("connect to the legacy database at %s: %w%s", db.address, redact(err), advice(err)), err)
+		return nil, failure(fmt.Errorf("connect to %s at %s: %w%s", what, db.address, redact(err), advice(err)), err)
 	}
 	return db, nil
 }

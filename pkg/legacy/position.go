@@ -32,19 +32,28 @@ const accessDenied = 1227
 // none that lives as long as its data, so that it is a hash of the host's name and the data directory there, which survive a
 // restart and another port, and differ on a replica or a copy behind the same address. A container needs a host name that lasts.
 func (db *DB) Identity(ctx context.Context) (string, error) {
+	server, err := db.server(ctx)
+	if err != nil {
+		return "", failed(err, "read the identity of the legacy server at %s", db.address)
+	}
+	return server + "/" + db.name, nil
+}
+
+// server returns the part of the identity that tells one server from another.
+func (db *DB) server(ctx context.Context) (string, error) {
 	query := `SELECT @@server_uuid, ''`
 	if db.version.maria {
 		query = `SELECT @@hostname, @@datadir`
 	}
 	var first, second string
 	if err := db.pool.QueryRowContext(ctx, query).Scan(&first, &second); err != nil {
-		return "", failed(err, "read the identity of the legacy server at %s", db.address)
+		return "", err
 	}
 	if db.version.maria {
 		sum := sha256.Sum256([]byte(first + "\x00" + second))
-		return "mariadb:" + hex.EncodeToString(sum[:16]) + "/" + db.name, nil
+		return "mariadb:" + hex.EncodeToString(sum[:16]), nil
 	}
-	return "mysql:" + first + "/" + db.name, nil
+	return "mysql:" + first, nil
 }
 
 // Position returns where the binlog stands now.
