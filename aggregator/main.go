@@ -2,13 +2,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
@@ -76,31 +73,9 @@ func openPool(ctx context.Context, config *pgxpool.Config, sessions int32) (*pgx
 
 // one returns the name of the migration to report on: the given one, or the only one of the ledger.
 func one(ctx context.Context, pool *pgxpool.Pool, name string) (string, error) {
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return "", fmt.Errorf("connect to the target database: %w", err)
+	name, err := ledger.Choose(ctx, pool, name)
+	if choice := (*ledger.ChoiceError)(nil); errors.As(err, &choice) {
+		return "", settings.WithExit(settings.ExitSettings, err)
 	}
-	err = ledger.CheckVersion(ctx, conn.Conn())
-	conn.Release()
-	if err != nil {
-		return "", err
-	}
-	migrations, err := ledger.Open(pool).Migrations(ctx)
-	if err != nil {
-		return "", err
-	}
-	names := make([]string, len(migrations))
-	for i, m := range migrations {
-		names[i] = m.Name
-	}
-	has := strings.Join(names, ", ")
-	switch {
-	case len(names) == 0:
-		return "", errors.New("the ledger of this target has no migration: producer run plans one")
-	case name == "" && len(names) == 1, slices.Contains(names, name):
-		return cmp.Or(name, names[0]), nil
-	case name == "":
-		return "", settings.WithExit(settings.ExitSettings, fmt.Errorf("the ledger has the migrations %s: say which with --migration or REHOME_MIGRATION", has))
-	}
-	return "", settings.WithExit(settings.ExitSettings, fmt.Errorf("the ledger has no migration %s: it has %s; name it with --migration or REHOME_MIGRATION", name, has))
+	return name, err
 }

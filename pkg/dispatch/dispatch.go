@@ -84,11 +84,19 @@ func (d *Dispatcher) publish(ctx context.Context, planned func(context.Context) 
 
 // mirror publishes the receipts and dead letters that the ledger has and the streams have not.
 func (d *Dispatcher) mirror(ctx context.Context) error {
-	letters, err := d.Ledger.Dead(ctx, d.Name)
+	if err := d.mirrorDead(ctx); err != nil {
+		return err
+	}
+	return d.mirrorReceipts(ctx)
+}
+
+// mirrorDead asks the stream before the ledger: who has a letter then is dead by then, or was republished or discarded since.
+func (d *Dispatcher) mirrorDead(ctx context.Context) error {
+	known, err := d.Queue.DeadLettered(ctx, d.Name, d.Run)
 	if err != nil {
 		return err
 	}
-	known, err := d.Queue.DeadLettered(ctx, d.Name, d.Run)
+	letters, err := d.Ledger.Dead(ctx, d.Name)
 	if err != nil {
 		return err
 	}
@@ -98,8 +106,14 @@ func (d *Dispatcher) mirror(ctx context.Context) error {
 				return err
 			}
 		}
+		delete(known, letter.Ordinal)
 	}
-	return d.mirrorReceipts(ctx)
+	for ordinal := range known {
+		if err := d.Queue.RemoveDead(ctx, shard.ID{Migration: d.Name, Run: d.Run, Ordinal: ordinal}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mirrorReceipts looks at what has come since the last time, and at everything where the stream holds less than it did: then it was

@@ -23,6 +23,14 @@ type Discard struct {
 	At      time.Time
 }
 
+// Rows returns how many rows are left out.
+func (d *Discard) Rows() (rows int64) {
+	for _, t := range d.Tables {
+		rows += t.LeftOut
+	}
+	return rows
+}
+
 // Discards returns all discarded shards by ordinal.
 func (l *Ledger) Discards(ctx context.Context, name string) ([]Discard, error) {
 	what := "list the discarded shards of migration " + name
