@@ -23,7 +23,7 @@ import (
 const waitEvery = 2 * time.Second
 
 func collectCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.MigrationName, settings.HealthOn).WithNATS().Require(settings.TargetDSN, settings.NATSURL)
+	s := settings.New(settings.MigrationName, settings.HealthOn, settings.StrictRoles).WithNATS().Require(settings.TargetDSN, settings.NATSURL)
 	return bind(&cobra.Command{
 		Use: "aggregator", Short: "collect the workers' receipts", Version: version, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -45,6 +45,9 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 		return err
 	}
 	defer pool.Close()
+	if err := checkRights(ctx, s, t, pool); err != nil {
+		return err
+	}
 	conn, err := queue.Connect(ctx, natsOptions(s, "aggregator", t))
 	if err != nil {
 		return err

@@ -77,7 +77,10 @@ func install(ctx context.Context, conn *pgx.Conn, files fs.FS) error {
 				return err
 			}
 		}
-		return checkTables(ctx, tx)
+		if err := checkTables(ctx, tx); err != nil {
+			return err
+		}
+		return narrow(ctx, tx)
 	})
 }
 

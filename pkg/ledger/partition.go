@@ -36,7 +36,7 @@ func createPartitions(ctx context.Context, tx pgx.Tx, migration string) error {
 			return fmt.Errorf("create partition %s: %w", part, err)
 		}
 	}
-	return nil
+	return narrow(ctx, tx)
 }
 
 func dropPartitions(ctx context.Context, tx pgx.Tx, migration string) error {

@@ -74,7 +74,7 @@ func adviceTLS(err error, o Options) string {
 	case ended(err) && (o.TLS == nil || len(o.TLS.Certificates) == 0):
 		return "; the server ends it: where it wants a certificate of ours, give NATS_CERT and NATS_KEY"
 	case ended(err):
-		return "; the server ends it, and does not accept the certificate of NATS_CERT: an authority that it knows has to have signed it, for "+
+		return "; the server ends it, and does not accept the certificate of NATS_CERT: an authority that it knows has to have signed it, for " +
 			"clients, and it must not have expired"
 	}
 	return ""

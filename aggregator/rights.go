@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"rehome/pkg/settings"
+	"rehome/pkg/target"
+	"rehome/pkg/telemetry"
+)
+
+// checkRights warns of rights that an aggregator does not need, or refuses them.
+func checkRights(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry, pool *pgxpool.Pool) error {
+	excess, err := target.Excess(ctx, pool, target.Reader)
+	if err != nil {
+		return err
+	}
+	if err := s.RefuseExcess(excess); err != nil {
+		return err
+	}
+	for _, right := range excess {
+		t.Log.WarnContext(ctx, "a right that an aggregator does not need", "right", right)
+	}
+	return nil
+}
