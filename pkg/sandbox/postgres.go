@@ -28,6 +28,11 @@ type PostgresServer struct {
 // StartPostgres makes a new cluster of the newest installed version and starts a server on it. ctx bounds the start
 // alone. The error is a *MissingError when the program is not installed.
 func StartPostgres(ctx context.Context, opts Options) (*PostgresServer, error) {
+	return startPostgres(ctx, opts, rand.Text(), (*PostgresServer).initCluster)
+}
+
+// startPostgres starts a server on the data that fill makes.
+func startPostgres(ctx context.Context, opts Options, password string, fill func(*PostgresServer, context.Context, *account) error) (*PostgresServer, error) {
 	program, err := findPostgres("postgres")
 	if err != nil {
 		return nil, err
@@ -40,24 +45,25 @@ func StartPostgres(ctx context.Context, opts Options) (*PostgresServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &PostgresServer{password: rand.Text()}
+	p := &PostgresServer{password: password}
 	p.server = server{
 		kind: "PostgreSQL", home: dir,
 		// Not SIGKILL on our death: only a server that ends by itself frees its System V segment.
 		death: syscall.SIGQUIT, fast: syscall.SIGINT, abort: syscall.SIGQUIT,
 		probe: p.ping, killed: p.freeSegment,
 	}
-	if err := p.create(ctx, program, runAs, opts); err != nil {
+	if err := p.create(ctx, program, runAs, opts, fill); err != nil {
 		return nil, errors.Join(err, dir.remove())
 	}
 	return p, nil
 }
 
-func (p *PostgresServer) create(ctx context.Context, program string, runAs *account, opts Options) error {
+func (p *PostgresServer) create(ctx context.Context, program string, runAs *account, opts Options,
+	fill func(*PostgresServer, context.Context, *account) error) error {
 	if err := runAs.mkdir(p.data()); err != nil {
 		return fmt.Errorf("make PostgreSQL's data directory: %w", err)
 	}
-	if err := p.initCluster(ctx, runAs); err != nil {
+	if err := fill(p, ctx, runAs); err != nil {
 		return err
 	}
 	p.command = func() *exec.Cmd {
