@@ -50,6 +50,16 @@ test-mysql: servers mysqld ## the tests of what reads the legacy database, and w
 	REHOME_MYSQLD="$(MYSQLD)" go test -tags mysql -timeout 10m -run MySQL ./pkg/sandbox
 	REHOME_MYSQLD="$(MYSQLD)" go test -tags mysql -timeout 10m -run 'TestEveryTypeThereAndBack|TestSettling/all_rows' ./producer
 
+# Each siege is a migration by real programs, on which faults strike by chance, and its end compared with an undisturbed run's. What a
+# failed one's programs and servers have said is in bin/chaos.log; SEED is the first siege's, and the same seed gives the same faults.
+RUNS ?= 200
+SEED ?= 1
+.PHONY: chaos
+chaos: servers ## the fault battery: RUNS=200 migrations with faults of chance, from SEED=1 on
+	@mkdir -p bin
+	CHAOS_RUNS=$(RUNS) CHAOS_SEED=$(SEED) go test -count=1 -timeout 0 -v -run '^TestChaos$$' ./producer | \
+		tee bin/chaos.log | grep -E --line-buffered '^ +chaos_[a-z]+_test.go.*(seed [0-9]+|sieges)|^ {10,}[0-9a-zA-Z]|^(---|FAIL|ok)'
+
 .PHONY: cover
 cover: servers ## statement coverage of all packages: bin/cover.html
 	@mkdir -p bin

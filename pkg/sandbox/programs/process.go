@@ -127,6 +127,9 @@ func (p *Process) Stop() {
 	p.await(p.t.Context(), "standing still", func() bool { return standsStill(p.PID()) })
 }
 
+// Freeze sends SIGSTOP. It does not wait, and may meet a process that is ending.
+func (p *Process) Freeze() { p.signal(syscall.SIGSTOP) }
+
 // Continue lets a process that was stopped go on.
 func (p *Process) Continue() { p.signal(syscall.SIGCONT) }
 

@@ -1,0 +1,147 @@
+package main_test
+
+import (
+	"slices"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"rehome/pkg/sandbox"
+)
+
+// strike begins a fault and returns what ends it.
+func (s *siege) strike(f fault) (undo func()) {
+	s.Helper()
+	switch f.kind {
+	case killed, frozen:
+		return s.strikeProgram(f)
+	case targetKilled:
+		// Immediate shutdown, which recovers as after a crash.
+		s.must(s.estate.Target.Stop(s.ctx, true))
+		return func() { s.must(s.estate.Target.Restart(s.ctx)) }
+	case legacyKilled:
+		s.estate.Legacy.Kill()
+		return func() { s.must(s.estate.Legacy.Restart(s.ctx)) }
+	case clockJumps:
+		s.must(s.estate.clock.Set(f.shift))
+		return func() { s.must(s.estate.clock.Set(0)) }
+	case natsKilled, natsLost, diskFull, leaderLost, majorityLost:
+		return s.strikeNATS(f)
+	}
+	return s.strikeLink(f)
+}
+
+func (s *siege) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *siege) strikeProgram(f fault) (undo func()) {
+	m := s.staff[slices.IndexFunc(s.staff, func(m *member) bool { return m.name == f.on })]
+	select {
+	case <-m.now.Done():
+		return func() {}
+	default:
+	}
+	if f.kind == killed {
+		m.now.Kill()
+		return func() {}
+	}
+	p := m.now
+	p.Freeze()
+	return p.Continue
+}
+
+func (s *siege) strikeNATS(f fault) (undo func()) {
+	s.Helper()
+	back := func(servers ...*sandbox.NATSServer) func() {
+		return func() {
+			for _, n := range servers {
+				s.must(n.Restart(s.ctx))
+			}
+		}
+	}
+	switch f.kind {
+	case diskFull:
+		s.must(s.small.Fill())
+		return func() { // as the runbook has it
+			s.must(s.small.Free())
+			s.must(s.nats[0].Restart(s.ctx))
+		}
+	case leaderLost:
+		n := s.leader()
+		n.Kill()
+		return back(n)
+	case majorityLost:
+		s.nats[0].Kill()
+		s.nats[2].Kill()
+		return back(s.nats[2], s.nats[0])
+	}
+	n := s.nats[0]
+	n.Kill()
+	if f.kind == natsLost {
+		s.lost = true
+		s.must(n.Lose())
+	}
+	return back(n)
+}
+
+func (s *siege) strikeLink(f fault) (undo func()) {
+	links := s.links[f.on]
+	each := func(do func(*sandbox.Proxy)) {
+		for _, p := range links {
+			do(p)
+		}
+	}
+	switch f.kind {
+	case linkCut:
+		each(func(p *sandbox.Proxy) { p.Cut() })
+	case linkCutAfter:
+		each(func(p *sandbox.Proxy) { p.CutAfter(f.size) })
+	case linkSlow:
+		each(func(p *sandbox.Proxy) { p.SetLatency(f.shift) })
+	case linkNarrow:
+		each(func(p *sandbox.Proxy) { p.Limit(int(f.size)) })
+	case linkHeld:
+		each(func(p *sandbox.Proxy) { p.Hold() })
+	case linkRefused:
+		each(func(p *sandbox.Proxy) { p.Refuse(true) })
+	}
+	return func() {
+		each(func(p *sandbox.Proxy) {
+			p.Heal()
+			p.SetLatency(siegeLatency)
+		})
+	}
+}
+
+// jetStream asks the servers of the siege.
+func (s *siege) jetStream(do func(jetstream.JetStream)) {
+	s.Helper()
+	nc, err := nats.Connect(s.nats[0].URL())
+	s.must(err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	s.must(err)
+	do(js)
+}
+
+// leader is the server that leads the stream of tasks, or any where none is known to.
+func (s *siege) leader() (found *sandbox.NATSServer) {
+	s.Helper()
+	found = s.nats[1]
+	s.jetStream(func(js jetstream.JetStream) {
+		stream, err := js.Stream(s.ctx, "REHOME_COMMUNITY_SHARDS")
+		if err != nil || stream.CachedInfo().Cluster == nil {
+			return
+		}
+		for _, n := range s.nats {
+			if n.Name() == stream.CachedInfo().Cluster.Leader {
+				found = n
+			}
+		}
+	})
+	return found
+}
