@@ -39,7 +39,10 @@ type state struct {
 }
 
 func (s *state) order() order {
-	o := order{pace: 1, limited: s.Limits.Slots > 0, room: s.Limits.Slots - s.Busy}
+	o := order{pace: 1, limited: s.Limits.Slots > 0}
+	if o.limited {
+		o.room = s.Limits.Slots - s.Busy
+	}
 	if s.Limits.Rows > 0 {
 		o.perRow = time.Duration(float64(max(1, s.Busy)) / float64(s.Limits.Rows) * float64(time.Second))
 	}
