@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -91,4 +92,23 @@ func splitPrivileges(list string) (out []string) {
 		}
 	}
 	return append(out, strings.TrimSpace(list[start:]))
+}
+
+// lacking are the errors by which a server says that the user lacks a right: on a table, on a column, in general, on a routine.
+var lacking = []uint16{1142, 1143, accessDenied, 1370}
+
+// Lacks reports whether err came about because the user lacks a right.
+func Lacks(err error) bool {
+	var from *serverError
+	return errors.As(err, &from) && slices.Contains(lacking, from.number)
+}
+
+// Grant returns the statement, for an administrator, that gives the user what reading takes.
+func (db *DB) Grant(ctx context.Context) string {
+	me := "the user"
+	var name string
+	if err := db.pool.QueryRowContext(ctx, `SELECT CURRENT_USER()`).Scan(&name); err == nil {
+		me = account(name)
+	}
+	return "GRANT SELECT, SHOW VIEW ON " + quote(db.name) + ".* TO " + me
 }

@@ -54,7 +54,9 @@ func (s *slot) serve(ctx context.Context, tasks *queue.Tasks) error {
 		case err == nil && open.Err() != nil:
 			s.giveBack(ctx, lease)
 		case err == nil:
-			s.task(lease.Context(s.controls.working()), lease)
+			if err := s.task(lease.Context(s.controls.working()), lease); err != nil {
+				return err
+			}
 		case open.Err() == nil:
 			return err
 		}
@@ -69,8 +71,8 @@ func (s *slot) giveBack(ctx context.Context, lease *queue.Lease) {
 	}
 }
 
-// task works on one task while its lease is kept, and logs how it ended.
-func (s *slot) task(ctx context.Context, lease *queue.Lease) {
+// task works on one task while its lease is kept, and logs how it ended. The error is one that no other task would be spared.
+func (s *slot) task(ctx context.Context, lease *queue.Lease) error {
 	task := lease.Task()
 	ctx, span := otel.Tracer("rehome/worker").Start(ctx, "process shards", trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(attribute.String("rehome.migration", task.Migration), attribute.Int("rehome.shard", task.Ordinal)))
@@ -93,9 +95,15 @@ func (s *slot) task(ctx context.Context, lease *queue.Lease) {
 	case e.what != "" && !s.Quiet:
 		log.InfoContext(ctx, "shard "+e.what, "users", e.receipt.Users.Read, "rows", e.rows())
 	}
-	if answer != nil {
+	switch {
+	case e.final:
+		return e.err
+	case queue.Denied(answer):
+		return answer
+	case answer != nil:
 		log.WarnContext(ctx, "the answer to a task was lost, it will come again", "err", answer)
 	}
+	return nil
 }
 
 // An ending is how the work on a task ended.
@@ -107,6 +115,7 @@ type ending struct {
 	ack     bool          // the ledger says that the task is of no use any more
 	delay   time.Duration // else: when it is to come again
 	err     error
+	final   bool // of err: the worker can do nothing for any shard
 }
 
 func (e *ending) rows() (n int64) {
@@ -152,8 +161,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 	}
 	claim, err := s.claim(ctx, task)
 	if err != nil {
-		s.drop()
-		return ending{what: "not claimed", delay: outageDelay, err: err}
+		return s.unclaimed(ctx, task, err)
 	}
 	if claim.Answer != ledger.Claimed {
 		return s.refused(ctx, task, claim)
@@ -164,7 +172,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 	task.Mapping, task.Schema = claim.Mapping, claim.Schema // the migration may go by another since the task was published
 	mapped, err := s.mapping(ctx, task)
 	if err != nil {
-		return s.unmapped(ctx, claim, err)
+		return s.unmapped(ctx, claim, s.lacking(ctx, err, nil))
 	}
 	return s.claimed(ctx, claim, mapped)
 }
@@ -180,14 +188,14 @@ func (s *slot) claim(ctx context.Context, task shard.Task) (ledger.Claim, error)
 func (s *slot) unmapped(ctx context.Context, claim ledger.Claim, err error) ending {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	if kind, _ := shard.KindOf(err); kind == shard.Schema {
-		err = errors.Join(err, s.Ledger.Halt(ctx, claim.Shard.Migration, telemetry.Redact(err)))
-	}
+	e := ending{claim: claim, what: "not tried", delay: outageDelay}
+	e.final, err = s.halt(ctx, claim.Shard.Migration, err)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return ending{what: "is of no migration in the ledger", ack: true}
 	}
 	_, released := s.Ledger.Failed(ctx, claim, ledger.Failure{Kind: shard.Outage})
-	return ending{claim: claim, what: "not tried", delay: outageDelay, err: errors.Join(err, released)}
+	e.err = errors.Join(err, released)
+	return e
 }
 
 // refused ends a task whose shard is not to be worked on.
@@ -221,6 +229,7 @@ func (s *slot) claimed(ctx context.Context, claim ledger.Claim, mapped fitted) e
 		s.controls.speed.add(claim.Shard.Weight, time.Since(began))
 		return ending{claim: claim, what: "done", receipt: *receipt, ack: true}
 	}
+	err = s.lacking(ctx, err, mapped.target)
 	kind, cause := shard.KindOf(err)
 	if crowded := (*transfer.Crowded)(nil); errors.As(err, &crowded) {
 		return s.split(ctx, claim, crowded)
