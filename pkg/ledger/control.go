@@ -36,9 +36,10 @@ func (l *Ledger) Controls(ctx context.Context, name string) (*Controls, error) {
 	err := l.pool.QueryRow(ctx, `
 		SELECT coalesce(c.version, 0), coalesce(m.paused, ''), coalesce(c.paused, ''), c.paused_at, coalesce(c.rollback, false),
 		       c.deadline, c.deadline - clock_timestamp(), coalesce(c.limits, '{}'),
-		       coalesce(g.pace, 1), coalesce(g.reason, ''), coalesce(g.load, '{}'), clock_timestamp() - g.at,
+		       coalesce(g.pace, 1), coalesce(g.reason, ''), coalesce(g.load, '{}'), greatest(clock_timestamp() - g.at, g.at - clock_timestamp()),
 		       (SELECT count(*)
-		          FROM rehome.shard s JOIN rehome.worker w ON w.holder = s.holder AND w.beat >= clock_timestamp() - $2::interval
+		          FROM rehome.shard s JOIN rehome.worker w ON w.holder = s.holder
+		              AND w.beat BETWEEN clock_timestamp() - $2::interval AND clock_timestamp() + $2::interval
 		         WHERE s.migration = m.name AND s.state = 'planned' AND s.holder IS NOT NULL)
 		  FROM rehome.migration m
 		  LEFT JOIN rehome.control c ON c.migration = m.name

@@ -91,6 +91,23 @@ func TestReap(t *testing.T) {
 			t.Fatalf("%d holders ended, want 1", n)
 		}
 	})
+	t.Run("a holder who froze before the server's clock was set back is ended", func(t *testing.T) {
+		b := newBench(t)
+		m := b.plan("m")
+		b.beat()
+		conn := b.connect()
+		b.begin(conn, b.claim(conn, id(m, 0), Claimed))
+		b.exec(`UPDATE rehome.worker SET beat = beat + interval '1 hour'`)
+		if workers, err := b.Workers(t.Context(), "m", time.Minute); err != nil || len(workers) != 0 {
+			t.Errorf("got %+v, %v of one whose beat lies ahead", workers, err)
+		}
+		if c, err := b.Controls(t.Context(), "m"); err != nil || c.Busy != 0 {
+			t.Errorf("got %+v, %v: one whose beat lies ahead is at work", c, err)
+		}
+		if n := b.reap(All); n != 1 {
+			t.Fatalf("%d holders ended, want 1", n)
+		}
+	})
 	t.Run("a session that only has the pid of a holder is left alone", func(t *testing.T) {
 		b := newBench(t)
 		m := b.plan("m")

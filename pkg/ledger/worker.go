@@ -51,12 +51,13 @@ func (l *Ledger) Retire(ctx context.Context, holder uuid.UUID) error {
 	return nil
 }
 
-// Workers returns the workers of the migration that have beaten within the given time.
+// Workers returns the workers of the migration that have beaten within the given time. A beat that lies ahead is one of before the
+// server's clock was set back: whoever is alive beats again.
 func (l *Ledger) Workers(ctx context.Context, name string, within time.Duration) ([]Worker, error) {
 	rows, err := l.pool.Query(ctx, `
 		SELECT holder, migration, host, program, slots, busy, rows, slow, seen, stopping, started_at, beat
 		  FROM rehome.worker
-		 WHERE migration = $1 AND beat >= clock_timestamp() - $2::interval
+		 WHERE migration = $1 AND beat BETWEEN clock_timestamp() - $2::interval AND clock_timestamp() + $2::interval
 		 ORDER BY host, holder`, name, within)
 	if err != nil {
 		return nil, fmt.Errorf("list the workers of migration %s: %w", name, err)
@@ -69,7 +70,8 @@ func (l *Ledger) Workers(ctx context.Context, name string, within time.Duration)
 // All stands for every shard of a migration.
 const All = -1
 
-// Reap ends the backends of holders that are in a transaction and whose beat is older than frozen, and returns how many: no
+// Reap ends the backends of holders that are in a transaction and whose beat is older than frozen, or as far ahead, which it is when the
+// server's clock was set back, and returns how many: no
 // timeout of the server ends one that waits for the next piece of a COPY. It asks about one shard, or about all of them. The role must be allowed to see
 // and to end the workers' sessions: be the same role, or a member of it, or of pg_read_all_stats and pg_signal_backend.
 func (l *Ledger) Reap(ctx context.Context, name string, ordinal int, frozen time.Duration) (int, error) {
@@ -81,7 +83,7 @@ func (l *Ledger) Reap(ctx context.Context, name string, ordinal int, frozen time
 			  JOIN pg_stat_activity a ON a.pid = s.holder_pid AND a.backend_start = s.holder_started
 			  LEFT JOIN rehome.worker w ON w.holder = s.holder
 			 WHERE s.migration = $1 AND ($2 = -1 OR s.ordinal = $2) AND s.state = 'planned' AND a.xact_start IS NOT NULL
-			   AND coalesce(w.beat, '-infinity') < clock_timestamp() - $3::interval
+			   AND coalesce(w.beat, '-infinity') NOT BETWEEN clock_timestamp() - $3::interval AND clock_timestamp() + $3::interval
 		), ended AS MATERIALIZED (
 			SELECT * FROM frozen WHERE pg_terminate_backend(pid)
 		), logged AS (
