@@ -35,10 +35,13 @@ type Dispatcher struct {
 	receipted int       // receipts that the stream held then
 }
 
-// Sweep repairs what the queue has lost: it publishes those of the planned shards that no stream holds, mirrors receipts and dead
-// letters, and ends the sessions of frozen workers. While NATS cannot be reached it says so, and the work goes on where it can.
+// Sweep repairs what the queue has lost: it publishes those of the planned shards that no stream holds, pauses it or ends its
+// pause, mirrors receipts and dead letters, and ends the sessions of frozen workers. While NATS cannot be reached it says so, and the work goes on where it can.
 func (d *Dispatcher) Sweep(ctx context.Context, planned func(context.Context) ([]shard.Task, error)) {
 	err := d.publish(ctx, planned)
+	if err == nil {
+		err = d.pause(ctx)
+	}
 	if err == nil {
 		err = d.mirror(ctx)
 	}
