@@ -26,7 +26,7 @@ func (t *Tx) Copy(ctx context.Context, w *shard.Window) error {
 		return err
 	}
 	what := fmt.Sprintf("copy %d rows into %s", len(w.Rows), s.full())
-	m := mark{number: t.free(), depth: t.depth}
+	m := mark{number: t.free(), depth: t.depth, before: min(mostBefore, 4*(len(w.Tuples)/blockBytes+1))}
 	half := len(w.Tuples) / 2
 	stream := io.MultiReader(bytes.NewReader(copyHeader), bytes.NewReader(w.Tuples[:half]), midway{}, bytes.NewReader(w.Tuples[half:]),
 		bytes.NewReader(copyTrailer))
@@ -66,14 +66,21 @@ func (midway) Read([]byte) (int, error) {
 // setting is the name of the transaction's setting that holds the page. The server remembers it, so that to measure takes no round trip.
 func (m mark) setting() string { return fmt.Sprintf("rehome.page_%d", m.number) }
 
-// set is the statement that notes the table's last page, which may have room left: what is copied next is there, behind it, or in free
-// space anywhere before.
+// Where several sessions copy into a table, the server adds up to 512 pages at once, and gives them to whoever comes next. To look
+// through some pages too many is cheaper than to look rows up by their keys.
+const (
+	mostBefore = 256
+	blockBytes = 8192 // about: of most servers
+)
+
+// set is the statement that notes a page a little before the table's last, which may have room left: what is copied next is there, behind
+// it, or in free space anywhere before.
 func (m mark) set(s *shape) string {
 	if !s.paged {
 		return ""
 	}
-	return fmt.Sprintf(`SELECT set_config('%s', greatest(pg_relation_size(%d::oid::regclass) / current_setting('block_size')::int8 - 1, 0)::text, true); `,
-		m.setting(), s.OID)
+	return fmt.Sprintf(`SELECT set_config('%s', greatest(pg_relation_size(%d::oid::regclass) / current_setting('block_size')::int8 - %d, 0)::text, true); `,
+		m.setting(), s.OID, m.before)
 }
 
 // first is the page that was noted, as the address of its first row.

@@ -29,6 +29,7 @@ type Tx struct {
 type mark struct {
 	number int
 	depth  int // of savepoints when it was set
+	before int // pages that are looked through before the end of the table
 }
 
 // Shapes are what one session has looked up about tables, so that the transactions of a session that lives long look nothing up twice.
