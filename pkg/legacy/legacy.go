@@ -11,6 +11,8 @@ import (
 	"fmt"
 
 	"github.com/go-sql-driver/mysql"
+
+	"rehome/pkg/link"
 )
 
 // idleSessions is how many sessions wait for the next snapshot: all of them, as a slot needs two at once and to make one costs more than to keep it.
@@ -38,6 +40,7 @@ func open(ctx context.Context, config *mysql.Config, what string) (*DB, error) {
 	}
 	config = config.Clone()
 	config.Logger = &mysql.NopLogger{} // what it logs comes back as an error too
+	config.DialFunc = link.Dial
 	db := &DB{name: config.DBName, address: fmt.Sprintf("%s/%s as %s", config.Addr, config.DBName, config.User), at: config.Addr}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"rehome/pkg/link"
 )
 
 // A setting is forced on every session; value is spelled as the server shows it, so that it can be compared.
@@ -41,6 +43,8 @@ var settings = []setting{
 // PostgreSQL 13 to 18, or is behind a transaction-pooling proxy, is refused. The error says what to do; it never holds the
 // password. The caller closes the connection.
 func Connect(ctx context.Context, config *pgx.ConnConfig, program string) (*pgx.Conn, error) {
+	config = config.Copy()
+	config.DialFunc = link.Dial
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, explain(config, err)
@@ -55,6 +59,7 @@ func Connect(ctx context.Context, config *pgx.ConnConfig, program string) (*pgx.
 // the first one. The caller closes the pool.
 func Pool(ctx context.Context, config *pgxpool.Config, program string) (*pgxpool.Pool, error) {
 	config = config.Copy()
+	config.ConnConfig.DialFunc = link.Dial
 	before := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		if before != nil {
