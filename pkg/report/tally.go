@@ -35,7 +35,11 @@ func (t *Tally) Add(r shard.Receipt) bool {
 	}
 	t.seen[key] = true
 	if newest, ok := t.tries[r.Ordinal]; !ok || newest.generation < r.Generation {
+		if ok {
+			*t.of(newest.state)--
+		}
 		t.tries[r.Ordinal] = try{r.Generation, r.State}
+		*t.of(r.State)++
 	}
 	t.sums.Users.Migrated += r.Users.Migrated
 	t.sums.Users.Quarantined += r.Users.Quarantined
@@ -46,17 +50,17 @@ func (t *Tally) Add(r shard.Receipt) bool {
 	return true
 }
 
-// Sums returns what was counted so far: users, rows and shards, without what was planned.
+// of returns the number of the shards whose newest receipt has the state.
+func (t *Tally) of(state shard.State) *int64 {
+	if state == shard.Dead {
+		return &t.sums.Shards.Dead
+	}
+	return &t.sums.Shards.Done
+}
+
+// Sums returns what was counted so far: users, rows and shards, without what was planned. It takes no longer the more there is.
 func (t *Tally) Sums() Progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.sums
-	for _, newest := range t.tries {
-		if newest.state == shard.Dead {
-			p.Shards.Dead++
-		} else {
-			p.Shards.Done++
-		}
-	}
-	return p
+	return t.sums
 }
