@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 	"pgregory.net/rapid"
 
 	"rehome/pkg/settings"
@@ -237,5 +238,28 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("warnings: %q, want some: %t", s.Warnings, tt.warns)
 			}
 		})
+	}
+}
+
+func TestTheReplicaIsAnAddressOfItsOwn(t *testing.T) {
+	s := settings.New(settings.LegacyDSN, settings.ReplicaDSN)
+	env := map[string]string{"LEGACY_DSN": "mysql://u@h1/db?tls=true", "REPLICA_DSN": "mysql://r@h2/db"}
+	if err := s.Load(func(name string) (string, bool) { v, ok := env[name]; return v, ok }); err != nil {
+		t.Fatal(err)
+	}
+	if s.Legacy.Config().Addr != "h1:3306" || s.Replica.Config().Addr != "h2:3306" {
+		t.Errorf("legacy %v, replica %v", s.Legacy, s.Replica)
+	}
+	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "h2") {
+		t.Errorf("warnings %q", s.Warnings)
+	}
+	flags := pflag.NewFlagSet("t", pflag.ContinueOnError)
+	s = settings.New(settings.ReplicaDSN)
+	s.Bind(flags)
+	if err := flags.Parse([]string{"--replica-dsn", "mysql://r:pa55word@h2/db"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Load(func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), "REPLICA_DSN_FILE") || strings.Contains(err.Error(), "pa55word") {
+		t.Errorf("a password in a flag: %v", err)
 	}
 }

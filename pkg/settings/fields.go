@@ -15,19 +15,20 @@ type Field string
 
 // The settings there are. The first block is read from the environment too.
 const (
-	LegacyDSN     Field = "legacy-dsn" // LEGACY_DSN
-	TargetDSN     Field = "target-dsn" // TARGET_DSN
-	NATSURL       Field = "nats-url"   // NATS_URL
-	NATSCreds     Field = "nats-creds" // NATS_CREDS, with NATSURL, as are the others of NATS
-	NATSNKey      Field = "nats-nkey"  // NATS_NKEY
-	NATSCA        Field = "nats-ca"    // NATS_CA
-	NATSCert      Field = "nats-cert"  // NATS_CERT
-	NATSKey       Field = "nats-key"   // NATS_KEY
-	MigrationName Field = "migration"  // REHOME_MIGRATION
-	SlotCount     Field = "slots"      // REHOME_SLOTS
-	ListenOn      Field = "listen"     // REHOME_LISTEN
-	HealthOn      Field = "health"     // REHOME_HEALTH
-	GraceTime     Field = "grace"      // REHOME_GRACE
+	LegacyDSN     Field = "legacy-dsn"  // LEGACY_DSN
+	ReplicaDSN    Field = "replica-dsn" // REPLICA_DSN
+	TargetDSN     Field = "target-dsn"  // TARGET_DSN
+	NATSURL       Field = "nats-url"    // NATS_URL
+	NATSCreds     Field = "nats-creds"  // NATS_CREDS, with NATSURL, as are the others of NATS
+	NATSNKey      Field = "nats-nkey"   // NATS_NKEY
+	NATSCA        Field = "nats-ca"     // NATS_CA
+	NATSCert      Field = "nats-cert"   // NATS_CERT
+	NATSKey       Field = "nats-key"    // NATS_KEY
+	MigrationName Field = "migration"   // REHOME_MIGRATION
+	SlotCount     Field = "slots"       // REHOME_SLOTS
+	ListenOn      Field = "listen"      // REHOME_LISTEN
+	HealthOn      Field = "health"      // REHOME_HEALTH
+	GraceTime     Field = "grace"       // REHOME_GRACE
 
 	MappingFile  Field = "file" // also -f
 	ThroughWave  Field = "through"
@@ -78,6 +79,8 @@ var specs = []spec{
 		apply: text(func(s *Settings) *string { return &s.File })},
 	{field: LegacyDSN, env: "LEGACY_DSN", placeholder: "URL", usage: "legacy database, " + mysqlShape,
 		secretIn: urlHoldsPassword, apply: applyLegacy},
+	{field: ReplicaDSN, env: "REPLICA_DSN", placeholder: "URL", usage: "a replica of the legacy server, whose lag can be limited, " + mysqlShape,
+		secretIn: urlHoldsPassword, apply: applyReplica},
 	{field: TargetDSN, env: "TARGET_DSN", placeholder: "URL", usage: "target database, " + postgresShape,
 		secretIn: urlHoldsPassword, apply: applyTarget},
 	{field: NATSURL, env: "NATS_URL", placeholder: "URL", usage: "NATS servers, " + natsShape,

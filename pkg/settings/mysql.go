@@ -199,12 +199,16 @@ func (m MySQL) MarshalText() ([]byte, error) { return []byte(m.Redacted()), nil 
 // LogValue returns Redacted.
 func (m MySQL) LogValue() slog.Value { return slog.StringValue(m.Redacted()) }
 
-func applyLegacy(s *Settings, text string) []string {
-	legacy, err := ParseMySQL(text)
+func applyLegacy(s *Settings, text string) []string { return applyMySQL(s, &s.Legacy, text) }
+
+func applyReplica(s *Settings, text string) []string { return applyMySQL(s, &s.Replica, text) }
+
+func applyMySQL(s *Settings, into **MySQL, text string) []string {
+	parsed, err := ParseMySQL(text)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	s.Legacy = legacy
-	s.Warnings = append(s.Warnings, legacy.Warnings()...)
+	*into = parsed
+	s.Warnings = append(s.Warnings, parsed.Warnings()...)
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 // given, has its zero value. Printing a Settings shows no secret.
 type Settings struct {
 	Legacy    *MySQL        // the legacy database; nil when not given
+	Replica   *MySQL        // a replica of its server, whose lag can be limited; nil when not given
 	Target    *Postgres     // the target database; nil when not given
 	NATS      *NATS         // the NATS servers and who we are to them; nil when no URL is given
 	Streams   Streams       // how they keep what they are given
