@@ -37,6 +37,8 @@ var settings = []setting{
 	{name: "tcp_keepalives_idle", value: "60", unproved: true},
 	{name: "tcp_keepalives_interval", value: "10", unproved: true},
 	{name: "tcp_keepalives_count", value: "6", unproved: true},
+	// A shard's lock stays with a session that sends to a worker out of reach, whose heart may go on beating over another one.
+	{name: "tcp_user_timeout", value: "60000", unproved: true},
 }
 
 // Connect opens a strict session named rehome/program: its settings are forced and asserted, and a server that is not a writable
