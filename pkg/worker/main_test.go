@@ -74,7 +74,7 @@ func openDesk(t testing.TB, via func(dsn string) string, legacySQL, targetSQL st
 	w := &Worker{Migration: d.name, Legacy: db, Ledger: d.ledger, Log: slog.New(slog.DiscardHandler), holder: uuid.New(),
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config, "worker") }}
 	d.must(d.ledger.Beat(t.Context(), ledger.Worker{Holder: w.holder, Migration: d.name}))
-	d.slot = &slot{Worker: w}
+	d.slot = &slot{Worker: w, shapes: target.Shapes{}}
 	d.slot.conn, err = w.Connect(t.Context())
 	d.must(err)
 	t.Cleanup(d.slot.drop)

@@ -17,12 +17,16 @@ import (
 	"rehome/pkg/shard"
 )
 
-const tripsLegacy = `
-	CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(40) NOT NULL);
-	INSERT INTO users SELECT seq, CONCAT('user ', seq) FROM seq_1_to_60000;
-	CREATE TABLE posts (id INT PRIMARY KEY, owner INT NOT NULL, title VARCHAR(40) NOT NULL, KEY (owner));
-	INSERT INTO posts SELECT seq, 1 + (seq - 1) DIV 3, 'a title' FROM seq_1_to_180000;
-	ANALYZE TABLE users, posts`
+// tripsLegacy makes so many users of three posts each.
+func tripsLegacy(users int) []string {
+	return []string{
+		`CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(40) NOT NULL)`,
+		fmt.Sprintf(`INSERT INTO users SELECT seq, CONCAT('user ', seq) FROM seq_1_to_%d`, users),
+		`CREATE TABLE posts (id INT PRIMARY KEY, owner INT NOT NULL, title VARCHAR(40) NOT NULL, KEY (owner))`,
+		fmt.Sprintf(`INSERT INTO posts SELECT seq, 1 + (seq - 1) DIV 3, 'a title' FROM seq_1_to_%d`, 3*users),
+		`ANALYZE TABLE users, posts`,
+	}
+}
 
 const tripsTarget = `CREATE SCHEMA app;
 	CREATE TABLE app.users (id uuid PRIMARY KEY, name text NOT NULL);
@@ -58,9 +62,11 @@ func (t toll) String() string {
 	return out.String()
 }
 
-// tolls moves the first so many shards of the weight, one after the other, and returns what each has asked of the links.
-func tolls(t *testing.T, weight, shards int) []toll {
+// steady moves some shards of the weight, one after the other over the same sessions, and returns what the third has asked of the links: the
+// first begins with the keyspace, and the second is the first that begins and ends within it.
+func steady(t *testing.T, weight int) (out toll) {
 	t.Helper()
+	const shards = 3
 	var legacy, to *wire
 	d := openDesk(t, func(dsn string) string {
 		w := newWire(t, dsn)
@@ -70,10 +76,8 @@ func tolls(t *testing.T, weight, shards int) []toll {
 			to = w
 		}
 		return w.dsn
-	}, "SET sql_mode = ''", tripsTarget)
-	for _, statement := range strings.Split(tripsLegacy, ";") {
-		d.inLegacy(statement)
-	}
+	}, `DO 0`, tripsTarget)
+	d.inLegacy(tripsLegacy(weight)...) // which are four shards, and more than any test looks at
 	tasks := d.planned(fmt.Sprintf(tripsFile, weight))[:shards]
 	nats := newWire(t, sandbox.NATS(t).URL())
 	conn, err := queue.Connect(t.Context(), queue.Options{URL: nats.dsn, Name: "test"})
@@ -91,7 +95,6 @@ func tolls(t *testing.T, weight, shards int) []toll {
 	d.must(err)
 	taken, err := conn.Tasks(d.name)
 	d.must(err)
-	var out []toll
 	for range shards {
 		for _, w := range []*wire{legacy, to, nats} {
 			w.taken()
@@ -99,7 +102,7 @@ func tolls(t *testing.T, weight, shards int) []toll {
 		lease, err := taken.Next(t.Context())
 		d.must(err)
 		d.slot.task(t.Context(), lease)
-		out = append(out, toll{legacy.taken(), to.taken(), nats.taken()})
+		out = toll{legacy.taken(), to.taken(), nats.taken()}
 	}
 	d.holds(fmt.Sprint(shards), `SELECT count(*) FROM rehome.shard WHERE state = 'done'`)
 	return out
@@ -131,10 +134,36 @@ func (d *desk) planned(file string) []shard.Task {
 	return tasks
 }
 
-func TestRoundTrips(t *testing.T) {
+// What moving a shard of two entries may ask of each link. An entry more costs two on either side of it: its rows and their warnings, its COPY
+// and its read-back.
+const (
+	mostLegacy = 10
+	mostTarget = 13
+	mostNATS   = 3
+)
+
+func TestRoundTripsOfAShard(t *testing.T) {
 	t.Parallel()
-	for _, weight := range []int{2000, 20000, 80000} {
-		got := tolls(t, weight, 3)
-		t.Logf("%d rows: %s\n%s", weight, got[2].counts(), got[2])
+	sizes := map[int]toll{}
+	for _, weight := range []int{mapping.DefaultShardRows / 10, mapping.DefaultShardRows, 4 * mapping.DefaultShardRows} {
+		sizes[weight] = steady(t, weight)
+		t.Logf("%d rows: %s", weight, sizes[weight].counts())
 	}
+	tenth, whole, many := sizes[mapping.DefaultShardRows/10], sizes[mapping.DefaultShardRows], sizes[4*mapping.DefaultShardRows]
+	t.Run("are not more than these", func(t *testing.T) {
+		if len(whole.legacy) > mostLegacy || len(whole.target) > mostTarget || len(whole.nats) > mostNATS {
+			t.Errorf("want at most %d, %d and %d:\n%s", mostLegacy, mostTarget, mostNATS, whole)
+		}
+	})
+	t.Run("do not depend on the number of rows up to the default size", func(t *testing.T) {
+		if tenth.counts() != whole.counts() {
+			t.Errorf("a tenth of the rows: %s\nall: %s", tenth, whole)
+		}
+	})
+	t.Run("grow by windows alone beyond it, and only on the target's link", func(t *testing.T) {
+		windows := 4*mapping.DefaultShardRows/(32<<10) + 2 // of both entries
+		if len(many.legacy) != len(whole.legacy) || len(many.nats) != len(whole.nats) || len(many.target) > len(whole.target)+3*windows {
+			t.Errorf("want %s and at most three steps for each of %d windows:\n%s", whole.counts(), windows, many)
+		}
+	})
 }
