@@ -30,7 +30,7 @@ type unknown struct {
 }
 
 // Error says what it is, and why.
-func (u *unknown) Error() string { return u.what + " is unknown: " + u.err.Error() }
+func (u *unknown) Error() string { return u.what + ": " + u.err.Error() }
 
 // Unwrap returns why.
 func (u *unknown) Unwrap() error { return u.err }
@@ -38,7 +38,7 @@ func (u *unknown) Unwrap() error { return u.err }
 func (g *Governor) measureLegacy(ctx context.Context, limits throttle.Limits, load *throttle.Load) error {
 	var errs []error
 	if limits.Threads != 0 {
-		errs = append(errs, ask(ctx, "how many threads run in the legacy server", func(ctx context.Context) (err error) {
+		errs = append(errs, ask(ctx, "the threads running in the legacy server", func(ctx context.Context) (err error) {
 			if err = g.openLegacy(ctx); err == nil {
 				load.Threads, err = g.legacy.ThreadsRunning(ctx)
 			}
@@ -46,7 +46,7 @@ func (g *Governor) measureLegacy(ctx context.Context, limits throttle.Limits, lo
 		}))
 	}
 	if limits.Lag != 0 {
-		errs = append(errs, ask(ctx, "the lag of the legacy server's replica", func(ctx context.Context) (err error) {
+		errs = append(errs, ask(ctx, "the replica lag", func(ctx context.Context) (err error) {
 			if err = g.openReplica(ctx); err == nil {
 				load.Lag, err = g.replica.Lag(ctx)
 			}
@@ -87,13 +87,13 @@ func (g *Governor) openReplica(ctx context.Context) (err error) {
 func (g *Governor) measureTarget(ctx context.Context, limits throttle.Limits, load *throttle.Load) error {
 	var errs []error
 	if limits.Backends != 0 {
-		errs = append(errs, ask(ctx, "how many backends are active in the target server", func(ctx context.Context) (err error) {
+		errs = append(errs, ask(ctx, "the backends active in the target server", func(ctx context.Context) (err error) {
 			load.Backends, err = target.ActiveBackends(ctx, g.Target)
 			return err
 		}))
 	}
 	if limits.ReplicationLag != 0 {
-		errs = append(errs, ask(ctx, "the lag of the target's standbys", func(ctx context.Context) (err error) {
+		errs = append(errs, ask(ctx, "the standby lag", func(ctx context.Context) (err error) {
 			load.ReplicationLag, err = g.standbys.Lag(ctx, g.Target)
 			return err
 		}))

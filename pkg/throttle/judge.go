@@ -20,6 +20,9 @@ const (
 // Step is how often a Load is to be measured, and the pace may rise.
 const Step = time.Second
 
+// Stale is how old a Gauge may be; nobody goes by an older one, as what it tells may be over.
+const Stale = 10 * time.Second
+
 // Judge returns how fast the workers may go by what was measured, as a part of full speed, and why that is less than all: full speed up to
 // 70 % of a limit, less from there on, down to a tenth at the limit, and 0 above it. The worst limit decides. It remembers nothing: see Gauge.Next.
 func (l Limits) Judge(load Load) (pace float64, reason string) {
@@ -70,8 +73,14 @@ const again = "going up again after: "
 // cause returns why the pace of g first fell.
 func (g Gauge) cause() string { return strings.TrimPrefix(g.Reason, again) }
 
-// Held returns the gauge that holds all work, as something that is limited could not be measured: what is unknown is not taken for well.
-func Held(reason string, load Load) Gauge { return Gauge{Reason: reason, Load: load} }
+const cannot = "cannot measure "
+
+// Held returns the gauge that holds all work as something that is limited could not be measured: what is unknown is not taken for well. The
+// reason begins with what that is.
+func Held(reason string, load Load) Gauge { return Gauge{Reason: cannot + reason, Load: load} }
+
+// Unknown reports whether the gauge is one of Held, so that its Load is not all that was asked for.
+func (g Gauge) Unknown() bool { return strings.HasPrefix(g.Reason, cannot) }
 
 // reason says what was measured, and of how much.
 func (t *limit) reason(measured, limit int64) string {

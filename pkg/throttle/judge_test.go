@@ -126,9 +126,12 @@ func TestAGaugeSettlesBelowTheLimit(t *testing.T) {
 }
 
 func TestHeldStandsStill(t *testing.T) {
-	g := Held("nobody knows", Load{Threads: 3})
-	if g.Pace != 0 || g.Describe() != "standing still: nobody knows" || g.Load.Threads != 3 {
+	g := Held("the lag: nobody knows", Load{Threads: 3})
+	if g.Pace != 0 || g.Describe() != "standing still: cannot measure the lag: nobody knows" || g.Load.Threads != 3 || !g.Unknown() {
 		t.Errorf("got %+v, %s", g, g.Describe())
+	}
+	if next := g.Next(Limits{}, Load{}); next.Unknown() || next.Reason != "going up again after: cannot measure the lag: nobody knows" {
+		t.Errorf("it is followed by %+v", next)
 	}
 	if got := (Gauge{Pace: 0.004, Reason: "x"}).Describe(); got != "at 1 %: x" {
 		t.Errorf("got %s", got)

@@ -81,3 +81,18 @@ func (g Gauge) Describe() string {
 	}
 	return fmt.Sprintf("at %s: %s", g.Percent(), g.Reason)
 }
+
+// Values returns the limits that are set by their names, for scripts: numbers, and durations as text.
+func (l Limits) Values() map[string]any {
+	values := map[string]any{}
+	for _, t := range table {
+		switch v := t.value(l); {
+		case v == 0:
+		case t.span():
+			values[t.name] = time.Duration(v).String()
+		default:
+			values[t.name] = v
+		}
+	}
+	return values
+}
