@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"rehome/pkg/aggregator"
+	"rehome/pkg/dispatch"
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
 	"rehome/pkg/queue"
@@ -30,7 +31,7 @@ type auditing struct {
 }
 
 func auditCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.LegacyDSN, settings.NATSURL, settings.MigrationName, settings.SlotCount, settings.OutputForm).WithNATS().WithStreams().
+	s := settings.New(settings.LegacyDSN, settings.ReplicaDSN, settings.NATSURL, settings.MigrationName, settings.SlotCount, settings.OutputForm).WithNATS().WithStreams().
 		Require(settings.TargetDSN)
 	a := &auditing{Settings: s, telemetry: t}
 	c := bind(&cobra.Command{
@@ -104,11 +105,33 @@ func (a *auditing) run(ctx context.Context) (*aggregator.AuditReport, error) {
 		Ledger: ledger.Open(pool), Queue: conn, Log: a.telemetry.Log, Migration: name, Version: version,
 		Repair: a.repair, OnConflict: aggregator.OnConflict(a.onConflict), Show: view.Show,
 	}
-	r, err := a.withWorkers(ctx, audit, config)
+	var r *aggregator.AuditReport
+	err = a.governed(ctx, name, config, func(ctx context.Context) (err error) {
+		r, err = a.withWorkers(ctx, audit, config)
+		return err
+	})
 	if locked := (*ledger.LockedError)(nil); errors.As(err, &locked) {
 		return nil, settings.WithExit(settings.ExitRefused, fmt.Errorf("%w; let it finish, or stop it, and start again", locked))
 	}
 	return r, err
+}
+
+// governed does do while it is measured what both databases bear.
+func (a *auditing) governed(ctx context.Context, migration string, config *pgxpool.Config, do func(context.Context) error) error {
+	g, err := dispatch.NewGovernor(ctx, config, migration, a.telemetry.Log)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	if a.Legacy != nil {
+		g.Legacy = func(ctx context.Context) (*legacy.DB, error) { return legacy.Open(ctx, a.Legacy.Config()) }
+	}
+	if a.Replica != nil {
+		g.Replica = func(ctx context.Context, source *legacy.DB) (*legacy.Replica, error) {
+			return legacy.OpenReplica(ctx, a.Replica.Config(), source)
+		}
+	}
+	return g.While(ctx, do)
 }
 
 // connect connects to the given NATS, or to an embedded one.

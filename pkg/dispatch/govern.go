@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/ledger"
@@ -17,18 +18,17 @@ import (
 )
 
 // A Governor measures, while a limit is set that needs it, what both databases bear, and stores for the workers what follows. It asks neither
-// database for anything while there is none. Its sessions are its own, so that nothing it is for can keep it waiting. All fields but Legacy and Replica are required.
+// database for anything while there is none. Its sessions are its own, so that nothing it is for can keep it waiting.
 type Governor struct {
-	Ledger *ledger.Ledger
-	Target target.DB
-	Log    *slog.Logger
-	Name   string // of the migration
-
 	// Legacy connects to the legacy database, Replica to its replica, which it proves to be one; what they return the Governor closes. They are nil where
 	// this process was not told where those are.
 	Legacy  func(context.Context) (*legacy.DB, error)
 	Replica func(context.Context, *legacy.DB) (*legacy.Replica, error)
 
+	name      string // of the migration
+	pool      *pgxpool.Pool
+	ledger    *ledger.Ledger
+	log       *slog.Logger
 	measuring bool           // there are measured limits
 	gauge     throttle.Gauge // the last one
 	standbys  *target.Standbys
@@ -39,6 +39,23 @@ type Governor struct {
 
 // askLimit bounds each question, so that a server that hangs is told from one that is slow, and before workers take what was measured for too old.
 const askLimit = 2 * time.Second
+
+// governorSessions are one for what is measured, and one that reads and stores.
+const governorSessions = 2
+
+// NewGovernor connects to the target that the configuration names, for a migration that the ledger there has. The caller closes the Governor.
+func NewGovernor(ctx context.Context, config *pgxpool.Config, migration string, log *slog.Logger) (*Governor, error) {
+	config = config.Copy()
+	config.MaxConns = governorSessions
+	pool, err := target.Pool(ctx, config, "governor")
+	if err != nil {
+		return nil, err
+	}
+	return &Governor{name: migration, pool: pool, ledger: ledger.Open(pool), log: log}, nil
+}
+
+// Close closes its sessions.
+func (g *Governor) Close() { g.pool.Close() }
 
 // While does do while it measures, and returns what do returns.
 func (g *Governor) While(ctx context.Context, do func(context.Context) error) error {
@@ -52,7 +69,7 @@ func (g *Governor) While(ctx context.Context, do func(context.Context) error) er
 }
 
 func (g *Governor) run(ctx context.Context) {
-	defer g.close()
+	defer g.disconnect()
 	ticker := time.NewTicker(throttle.Step)
 	defer ticker.Stop()
 	for {
@@ -71,7 +88,7 @@ func (g *Governor) run(ctx context.Context) {
 func (g *Governor) step(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	controls, err := g.Ledger.Controls(asking, g.Name)
+	controls, err := g.ledger.Controls(asking, g.name)
 	if err != nil {
 		return err
 	}
@@ -94,7 +111,7 @@ func (g *Governor) step(ctx context.Context) error {
 	g.tell(ctx)
 	storing, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	return g.Ledger.SetGauge(storing, g.Name, g.gauge)
+	return g.ledger.SetGauge(storing, g.name, g.gauge)
 }
 
 // begin goes on from what was measured last, by whom ever, unless that is long ago.
@@ -110,12 +127,12 @@ func (g *Governor) rest(ctx context.Context) {
 	if !g.measuring {
 		return
 	}
-	g.close()
+	g.disconnect()
 	g.measuring, g.gauge = false, throttle.Gauge{Pace: 1}
 	g.tell(ctx)
 }
 
-func (g *Governor) close() {
+func (g *Governor) disconnect() {
 	if g.replica != nil {
 		_ = g.replica.Close() // it was only asked
 	}
@@ -145,7 +162,7 @@ func (g *Governor) say(ctx context.Context, level slog.Level, text, kind string,
 		return
 	}
 	g.told = kind
-	g.Log.Log(ctx, level, text, append([]any{"migration", g.Name}, args...)...)
+	g.log.Log(ctx, level, text, append([]any{"migration", g.name}, args...)...)
 }
 
 func withoutNumbers(text string) string {

@@ -79,7 +79,7 @@ func (g *Governor) openReplica(ctx context.Context) (err error) {
 		return err
 	}
 	if g.replica, err = g.Replica(ctx, g.legacy); err == nil && g.replica.Unseen() != "" {
-		g.Log.WarnContext(ctx, g.replica.Unseen(), "migration", g.Name)
+		g.log.WarnContext(ctx, g.replica.Unseen(), "migration", g.name)
 	}
 	return err
 }
@@ -88,13 +88,13 @@ func (g *Governor) measureTarget(ctx context.Context, limits throttle.Limits, lo
 	var errs []error
 	if limits.Backends != 0 {
 		errs = append(errs, ask(ctx, "the backends active in the target server", func(ctx context.Context) (err error) {
-			load.Backends, err = target.ActiveBackends(ctx, g.Target)
+			load.Backends, err = target.ActiveBackends(ctx, g.pool)
 			return err
 		}))
 	}
 	if limits.ReplicationLag != 0 {
 		errs = append(errs, ask(ctx, "the standby lag", func(ctx context.Context) (err error) {
-			load.ReplicationLag, err = g.standbys.Lag(ctx, g.Target)
+			load.ReplicationLag, err = g.standbys.Lag(ctx, g.pool)
 			return err
 		}))
 	}
