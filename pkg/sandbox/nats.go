@@ -11,12 +11,16 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
 
 // natsEnv makes a test binary a NATS server; its value is the path of its configuration.
 const natsEnv = "REHOME_SANDBOX_NATS"
+
+// greetLimit is how long a NATS server may take to greet a client.
+const greetLimit = 2 * time.Second
 
 // NATSOptions shape a NATS server. The zero value is a lone one.
 type NATSOptions struct {
@@ -140,6 +144,10 @@ func (n *NATSServer) greets(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }() // nothing is written to it
+	// One that has let a client in may be too early to speak to it, and never does so later.
+	if err := conn.SetReadDeadline(time.Now().Add(greetLimit)); err != nil {
+		return err
+	}
 	_, err = conn.Read(make([]byte, 1))
 	return err
 }
