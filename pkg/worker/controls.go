@@ -92,7 +92,7 @@ func (c *controls) wake() {
 
 // admit waits until the slot may take a task. The context ends when it may not any more. The error is that of ctx.
 func (c *controls) admit(ctx context.Context, s *slot) (context.Context, error) {
-	for {
+	for ctx.Err() == nil {
 		c.mu.Lock()
 		if c.order.closed == "" && !c.stale && (!c.order.limited || c.slots[taking] < c.room) {
 			c.shift(s, taking)
@@ -104,10 +104,10 @@ func (c *controls) admit(ctx context.Context, s *slot) (context.Context, error) 
 		c.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
 		case <-turned:
 		}
 	}
+	return nil, context.Cause(ctx)
 }
 
 // working returns the context that bounds a shard which is taken now.

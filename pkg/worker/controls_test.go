@@ -148,6 +148,10 @@ func TestAdmission(t *testing.T) {
 		if _, err := h.admit(ctx, h.slots[0]); !errors.Is(err, why) {
 			t.Errorf("it ends with %v", err)
 		}
+		h.obey(order{pace: 1})
+		if _, err := h.admit(ctx, h.slots[0]); !errors.Is(err, why) {
+			t.Errorf("with tasks to be had it ends with %v", err)
+		}
 	})
 }
 
