@@ -10,23 +10,7 @@ import (
 	"rehome/pkg/shard"
 )
 
-// Next returns the tasks of all planned shards up to the wave but those of audits, also of those in work: by wave, then the heaviest first, so that none of them is left for last.
-func (l *Ledger) Next(ctx context.Context, name string, wave int) ([]shard.Task, error) {
-	rows, err := l.pool.Query(ctx, `
-		SELECT s.migration, m.run, s.ordinal, s.generation, s.mapping_hash, `+schemaColumn+`
-		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration
-		 WHERE s.migration = $1 AND s.state = 'planned' AND s.wave <= $2 AND s.kind <> 'audit'
-		 ORDER BY s.wave, s.weight DESC, s.ordinal`, name, wave)
-	what := fmt.Sprintf("list the planned shards of migration %s up to wave %d", name, wave)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	return collect(rows, what, func(t *shard.Task) []any {
-		return []any{&t.Migration, &t.Run, &t.Ordinal, &t.Generation, &t.Mapping, &t.Schema}
-	})
-}
-
-// A Wave is how far one wave has come. A shard counts with its newest generation alone.
+// A Wave is how far one wave has come. A shard that was given another life has one row still, of its newest generation.
 type Wave struct {
 	Wave                                int
 	Planned, Working, Done, Dead, Split int   // shards; Working ones are planned ones that somebody holds
@@ -40,7 +24,6 @@ type Wave struct {
 // Progress returns the waves in their order, the shards of settling and of audits left out.
 func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
 	rows, err := l.pool.Query(ctx, `
-		WITH newest AS (SELECT ordinal, max(generation) AS generation FROM rehome.shard WHERE migration = $1 GROUP BY ordinal)
 		SELECT s.wave,
 		       count(*) FILTER (WHERE s.state = 'planned'),
 		       count(*) FILTER (WHERE s.state = 'planned' AND s.holder IS NOT NULL),
@@ -54,7 +37,7 @@ func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
 		       coalesce(sum(s.quarantined) FILTER (WHERE s.kind <> 'redo'), 0)::bigint,
 		       sum(s.written)::bigint,
 		       coalesce(sum(s.weight) FILTER (WHERE s.state IN ('done', 'discarded') AND s.kind <> 'redo'), 0)::bigint
-		  FROM rehome.shard s JOIN newest USING (ordinal, generation)
+		  FROM rehome.shard s
 		 WHERE s.migration = $1 AND s.kind NOT IN ('settle', 'audit')
 		 GROUP BY s.wave ORDER BY s.wave`, name)
 	what := "ask for the progress of migration " + name
