@@ -62,7 +62,10 @@ type fault struct {
 
 func (f fault) String() string {
 	text := fmt.Sprintf("%s (%s) at %.0f%% + %s", f.kind, f.on, 100*f.at, f.after)
-	if f.lasts > 0 {
+	switch {
+	case f.lasts == forGood:
+		text += " until all is over"
+	case f.lasts > 0:
 		text += fmt.Sprintf(" for %s", f.lasts)
 	}
 	switch f.kind {
@@ -83,7 +86,10 @@ type schedule struct {
 	faults    []fault
 }
 
-const mostFaults = 6
+const (
+	mostFaults = 6
+	forGood    = time.Hour // until all is over
+)
 
 func newSchedule(seed uint64) schedule {
 	r := &dice{rand.New(rand.NewPCG(seed, 4))}
@@ -125,10 +131,12 @@ func (s schedule) String() string {
 	return b.String()
 }
 
-// kinds returns what strikes.
+// kinds returns what strikes for certain: at the end a siege may be over before.
 func (s schedule) kinds() (kinds []kind) {
 	for _, f := range s.faults {
-		kinds = append(kinds, f.kind)
+		if f.at < 0.9 {
+			kinds = append(kinds, f.kind)
+		}
 	}
 	return kinds
 }
@@ -157,6 +165,9 @@ func (r *dice) fault(k kind) fault {
 		f.on, f.lasts = draw(r, victims), r.between(time.Second, 5*time.Second)
 		if r.chance(30) { // longer than its session is let alone
 			f.lasts = r.between(waitFrozen+time.Second, waitFrozen+4*time.Second)
+		}
+		if r.chance(20) { // and two are left to do its work
+			f.on, f.lasts = "worker 3", forGood
 		}
 	case natsKilled, natsLost, targetKilled, legacyKilled, diskFull:
 		f.lasts = r.between(0, 2500*time.Millisecond)

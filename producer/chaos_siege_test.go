@@ -293,13 +293,12 @@ func (s *siege) ends(run *programs.Process) {
 	if !s.lost {
 		s.until("the receipts of all shards", func() bool { return s.receipted() >= s.count(doneShards) })
 	}
-	aggregator := s.staff[len(s.staff)-1].now
-	all := fmt.Sprintf("users %d/%d ", crashUsers, crashUsers)
-	s.until("the aggregator's full count, "+all, func() bool { return strings.Contains(aggregator.Stderr(), all) })
-	for _, m := range s.staff[1:] {
+	s.countsAll(s.staff[len(s.staff)-1].now)
+	workers := s.staff[1 : len(s.staff)-1]
+	for _, m := range workers {
 		m.now.Terminate()
 	}
-	for _, m := range s.staff[1:] {
+	for _, m := range workers {
 		if exit := m.now.Wait(s.ctx); exit != 0 {
 			s.Errorf("%s was asked to stop, and ends with %d", m.name, exit)
 		}
