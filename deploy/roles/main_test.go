@@ -30,7 +30,7 @@ import (
 func TestMain(m *testing.M) { sandbox.Main(m) }
 
 // limit is for one whole migration.
-const limit = 2 * time.Minute
+const limit = 4 * time.Minute
 
 const legacySchema = `
 	CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(50) NOT NULL, kind VARCHAR(10) NOT NULL);

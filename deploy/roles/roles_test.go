@@ -29,7 +29,7 @@ func newSite(t *testing.T) *site {
 	s := &site{legacyRoot: legacyDatabase(t), target: targetDatabase(t), roles: map[string]string{}}
 	s.name = "r" + strings.TrimPrefix(databaseOf(t, s.target), "db_")
 	s.runLegacy(t)
-	s.runTarget(t)
+	s.runTarget(t, "app")
 	return s
 }
 
@@ -81,14 +81,14 @@ func dropLegacy(t *testing.T, dsn, user string) {
 	}
 }
 
-// runTarget runs target.sql twice, as an operator does when tables have come.
-func (s *site) runTarget(t *testing.T) {
+// runTarget runs target.sql for a schema, twice, as an operator does when tables have come.
+func (s *site) runTarget(t *testing.T, schema string) {
 	t.Helper()
 	psql, err := sandbox.PostgresProgram("psql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"--no-psqlrc", "--quiet", "--dbname=" + s.target, "--file=target.sql", "--variable=schema=app"}
+	args := []string{"--no-psqlrc", "--quiet", "--dbname=" + s.target, "--file=target.sql", "--variable=schema=" + schema}
 	for _, role := range []string{"producer", "worker", "aggregator"} {
 		args = append(args, "--variable="+role+"="+s.name+"_"+role)
 	}
