@@ -62,6 +62,7 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 		return nil
 	})
 	view := aggregator.NewView(os.Stderr)
+	defer t.Through(view)()
 	defer view.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	if !s.Health.IsZero() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -24,17 +25,20 @@ import (
 )
 
 func runCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.MappingFile, settings.LegacyDSN, settings.TargetDSN, settings.NATSURL,
-		settings.SlotCount, settings.ThroughWave, settings.DoAgain, settings.ReportFormat).WithNATS().WithStreams()
+	s := settings.New(settings.MappingFile, settings.LegacyDSN, settings.ReplicaDSN, settings.TargetDSN, settings.NATSURL,
+		settings.SlotCount, settings.ThroughWave, settings.PassGate, settings.UntilTime, settings.DoAgain, settings.ReportFormat).WithNATS().WithStreams()
 	return bind(&cobra.Command{
 		Use:   "run",
 		Short: "plan once, publish what is not done yet, end the load, give the verdict",
 		Long: "run plans the migration once, has what is not done yet moved, ends the load, and gives the verdict.\n\n" +
 			"A mapping that was changed since goes on with the migration if it only gives an outcome to what the old one rejected or let wait; those whom " +
 			"that kept out are done again. Any other change is refused with its lines. With --again everyone is done again, by any mapping that makes the same " +
-			"rows of the same users: what has changed in the legacy database is brought, and what the target's own application has changed stays.",
+			"rows of the same users: what has changed in the legacy database is brought, and what the target's own application has changed stays.\n\n" +
+			"A wave is published when the gate of the one before has passed; --pass WAVE goes on behind a gate that is closed. With --until nothing is in work behind " +
+			"that time, by the clocks of its zone; what is left goes on with the next run. A time that clocks jump over is the first moment behind the jump, one that " +
+			"they show twice is the first.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return with(c, s, t, func(file *mapping.File) error { return knownWave(file, s.Through) }, func(session *session) error {
+			return with(c, s, t, func(file *mapping.File) error { return knownWaves(file, s) }, func(session *session) error {
 				result, err := session.run(c.Context(), s, t)
 				if err != nil {
 					return err
@@ -45,22 +49,52 @@ func runCommand(t *telemetry.Telemetry) *cobra.Command {
 	}, s)
 }
 
-func knownWave(file *mapping.File, name string) error {
+// knownWaves refuses waves that the mapping does not have, and to pass a gate where there is none.
+func knownWaves(file *mapping.File, s *settings.Settings) error {
 	var names []string
 	for _, wave := range file.Waves {
 		names = append(names, wave.Name.Text)
 	}
-	if name == "" || slices.Contains(names, name) {
+	var faults settings.Faults
+	for _, given := range [][2]string{{"--through", s.Through}, {"--pass", s.Pass}} {
+		switch flag, name := given[0], given[1]; {
+		case name == "":
+		case !slices.Contains(names, name):
+			faults = append(faults, settings.Fault{Name: flag, Problem: "the mapping has no wave of that name; it has " + strings.Join(names, ", ")})
+		case flag == "--pass" && name == names[len(names)-1]:
+			faults = append(faults, settings.Fault{Name: flag, Problem: "the last wave has no gate: nothing is published behind it"})
+		}
+	}
+	if len(faults) == 0 {
 		return nil
 	}
-	return settings.WithExit(settings.ExitSettings, settings.Faults{{Name: "--through",
-		Problem: fmt.Sprintf("the mapping has no wave of that name; it has %s", strings.Join(names, ", "))}})
+	return settings.WithExit(settings.ExitSettings, faults)
+}
+
+// options are what the settings say of a run that is shown in the view.
+func options(s *settings.Settings, view *aggregator.View) producer.Options {
+	return producer.Options{Again: s.Again, Through: s.Through, Pass: s.Pass, By: operator(), Until: producer.Until(s.Until), Progress: view.Show}
+}
+
+// operator names who has started the program, as far as the system knows.
+func operator() string {
+	name, host := "somebody", "somewhere"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
 }
 
 // run runs the migration over the given NATS, or over an embedded one with workers in this process.
 func (s *session) run(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) (*report.Report, error) {
+	view := aggregator.NewView(os.Stderr)
+	defer t.Through(view)()
+	defer view.Close()
 	if from.NATS == nil {
-		return s.runAlone(ctx, from, t)
+		return s.runAlone(ctx, from, options(from, view), t)
 	}
 	conn, err := connect(ctx, from, t)
 	if err != nil {
@@ -68,14 +102,12 @@ func (s *session) run(ctx context.Context, from *settings.Settings, t *telemetry
 	}
 	defer conn.Close()
 	s.Queue = conn
-	r, err := s.Begin(ctx, from.Again)
+	r, err := s.Begin(ctx, options(from, view))
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	view := aggregator.NewView(os.Stderr)
-	defer view.Close()
-	return r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
+	return s.governed(ctx, r, from, t)
 }
 
 // connect connects to the given NATS.
@@ -87,12 +119,12 @@ func connect(ctx context.Context, from *settings.Settings, t *telemetry.Telemetr
 }
 
 // runAlone runs the migration with a queue and workers of its own. The queue leaves no trace where a guard has refused the run.
-func (s *session) runAlone(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) (*report.Report, error) {
+func (s *session) runAlone(ctx context.Context, from *settings.Settings, o producer.Options, t *telemetry.Telemetry) (*report.Report, error) {
 	dir := queue.Store(s.File.Name.Text)
 	if _, _, busy := queue.Find(dir); busy {
 		return nil, settings.WithExit(settings.ExitRefused, fmt.Errorf("another run is alive and has its queue in %s: let it finish, or stop it, and start again", dir))
 	}
-	r, err := s.Begin(ctx, from.Again)
+	r, err := s.Begin(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -109,16 +141,14 @@ func (s *session) runAlone(ctx context.Context, from *settings.Settings, t *tele
 	}
 	defer end()
 	s.Queue = conn
-	view := aggregator.NewView(os.Stderr)
-	defer view.Close()
-	return s.runWithWorkers(ctx, r, from, view, t)
+	return s.runWithWorkers(ctx, r, from, t)
 }
 
 // aloneGrace is for shards in work when somebody waits at the terminal for the process to end.
 const aloneGrace = 2 * time.Second
 
 // runWithWorkers runs the migration while a worker and its slots live in this process; they end when it has.
-func (s *session) runWithWorkers(ctx context.Context, r *producer.Run, from *settings.Settings, view *aggregator.View, t *telemetry.Telemetry) (*report.Report, error) {
+func (s *session) runWithWorkers(ctx context.Context, r *producer.Run, from *settings.Settings, t *telemetry.Telemetry) (*report.Report, error) {
 	config, err := pgx.ParseConfig(from.Target.Reveal())
 	if err != nil {
 		return nil, settings.WithExit(settings.ExitSettings, err)
@@ -130,7 +160,7 @@ func (s *session) runWithWorkers(ctx context.Context, r *producer.Run, from *set
 	}
 	var result *report.Report
 	err = w.While(ctx, func(ctx context.Context) (err error) {
-		result, err = r.Go(ctx, producer.Options{Through: from.Through, Progress: view.Show})
+		result, err = s.governed(ctx, r, from, t)
 		return err
 	})
 	if err != nil {

@@ -52,10 +52,17 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 	for _, c := range facts.Causes {
 		f.Causes = append(f.Causes, report.Cause{Cause: c.Cause.Cause, Users: c.Users, Rows: c.Rows, SampleKeys: notNil(c.Samples)})
 	}
+	for _, d := range facts.Discards {
+		f.Discarded = append(f.Discarded, report.Discarded{Shard: d.Ordinal, Users: d.Read, Rows: d.Rows(), Reason: d.Reason, At: d.At})
+	}
 	if err := addAgain(ctx, l, &facts.Migration, &f); err != nil {
 		return nil, err
 	}
-	waves(&f, record, facts.Waves)
+	gates, err := l.Gates(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	waves(&f, record, facts.Waves, gates)
 	for _, p := range facts.Parts {
 		if p.State != ledger.Valid {
 			f.Off = append(f.Off, report.Constraint{Name: p.Name, Table: p.Table, State: string(p.State), Violations: p.Violations})
@@ -130,21 +137,21 @@ func recordOf(m *ledger.Migration) (*plan.Record, error) {
 	return &record, nil
 }
 
-// waves sums up the mapping's waves and all shards. A wave's gate is passed when nothing of it is left to do.
-func waves(f *report.Facts, record *plan.Record, progress []ledger.Wave) {
-	for _, w := range record.Waves {
-		f.Waves = append(f.Waves, report.Wave{Name: w.Name, Users: report.WaveUsers{Planned: w.Users}, Gate: "passed"})
+// waves sums up the mapping's waves and all shards.
+func waves(f *report.Facts, record *plan.Record, progress []ledger.Wave, gates []ledger.Gate) {
+	states := gateStates(record, progress, gates)
+	for i, w := range record.Waves {
+		f.Waves = append(f.Waves, report.Wave{Name: w.Name, Users: report.WaveUsers{Planned: w.Users},
+			Gate: states[i].state, Override: states[i].override, Why: states[i].why})
 	}
 	for _, p := range progress {
-		f.Shards.Planned += int64(p.Planned + p.Done + p.Dead)
+		f.Shards.Planned += int64(p.Planned + p.Done + p.Dead + p.Discarded)
 		f.Shards.Done += int64(p.Done)
 		f.Shards.Dead += int64(p.Dead)
+		f.Shards.Discarded += int64(p.Discarded)
 		f.Shards.Pending += int64(p.Planned)
 		if p.Wave < len(f.Waves) {
 			f.Waves[p.Wave].Users.Migrated = p.Migrated
-			if p.Planned > 0 {
-				f.Waves[p.Wave].Gate = "open"
-			}
 		}
 	}
 }
@@ -154,30 +161,4 @@ func notNil(list []string) []string {
 		return []string{}
 	}
 	return list
-}
-
-// Progress tells how far a migration has come.
-func Progress(m *ledger.Migration, waves []ledger.Wave) report.Progress {
-	p := report.Progress{Migration: m.Name, State: string(m.State), Started: m.StartedAt}
-	record, err := recordOf(m)
-	if err != nil {
-		return p // a plan that cannot be read is an error of whoever needs more of it than this line
-	}
-	p.Users.Planned = record.Users
-	for _, w := range waves {
-		p.Users.Migrated += w.Migrated
-		p.Users.Quarantined += w.Quarantined
-		p.Rows += w.Written
-		p.Moved += w.Moved
-		p.PlannedRows += w.Rows
-		p.Shards.Done += int64(w.Done)
-		p.Shards.Dead += int64(w.Dead)
-		p.Shards.Pending += int64(w.Planned)
-		p.Shards.Planned += int64(w.Planned + w.Done + w.Dead)
-		p.Working += w.Working
-		if w.Planned > 0 && p.Wave == "" && w.Wave < len(record.Waves) {
-			p.Wave = record.Waves[w.Wave].Name
-		}
-	}
-	return p
 }

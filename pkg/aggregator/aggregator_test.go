@@ -3,14 +3,18 @@ package aggregator
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"rehome/pkg/ledger"
+	"rehome/pkg/plan"
 	"rehome/pkg/report"
 	"rehome/pkg/shard"
+	"rehome/pkg/throttle"
 )
 
 func TestReport(t *testing.T) {
@@ -72,14 +76,82 @@ func TestProgress(t *testing.T) {
 	b.move(0, "1", "2")
 	m, err := b.Load(t.Context(), "community")
 	b.must(err)
-	waves, err := b.Ledger.Progress(t.Context(), "community")
-	b.must(err)
+	look := func() report.Progress {
+		t.Helper()
+		sight, err := (&Looker{Ledger: b.Ledger, Name: "community"}).Look(t.Context(), m)
+		b.must(err)
+		return sight.Progress()
+	}
 	want := report.Progress{
 		Migration: "community", State: "loading", Wave: "all", Users: report.Users{Planned: 4, Migrated: 2}, Rows: 2, Moved: 10, PlannedRows: 20,
 		Shards: report.Shards{Planned: 3, Done: 1, Pending: 2}, Started: m.StartedAt,
+		Waves:   []report.WaveProgress{{Name: "all", Planned: 4, Tried: 2, Gate: "open"}, {Name: "none"}},
+		Workers: report.Workers{Alive: 1, Slots: 1},
 	}
-	if diff := cmp.Diff(want, Progress(m, waves)); diff != "" {
+	if diff := cmp.Diff(want, look()); diff != "" {
 		t.Error(diff)
+	}
+	t.Run("what the operator has set, who works and why that is slow are told", func(t *testing.T) {
+		b.must(b.Pause(t.Context(), "community", "backup", true))
+		b.must(b.SetLimits(t.Context(), "community", throttle.Limits{Slots: 3, Threads: 40}))
+		b.must(b.SetGauge(t.Context(), "community", throttle.Gauge{Pace: 0.5, Reason: "36 of 40 threads"}))
+		at, err := b.SetDeadline(t.Context(), "community", time.Hour)
+		b.must(err)
+		b.must(b.SetGate(t.Context(), "community", ledger.Gate{Passed: true, Overridden: true, Reasons: []string{"why"}, By: "me"}))
+		b.must(b.Beat(t.Context(), ledger.Worker{Holder: uuid.New(), Migration: "community", Slots: 2, Seen: 3, Stopping: true, Slow: "rows=5000"}))
+		b.must(b.Beat(t.Context(), ledger.Worker{Holder: uuid.New(), Migration: "community", Slots: 4, Seen: 3, Slow: "rows=5000"}))
+		b.must(b.Beat(t.Context(), ledger.Worker{Holder: uuid.New(), Migration: "community", Slots: 8, Seen: 3, Slow: "outage"}))
+		p := look()
+		if c := p.Controls; p.State != "paused" || c.Paused != "backup" || !c.Rollback || c.PausedAt.IsZero() || !c.Deadline.Equal(at) || c.Left <= 59*time.Minute ||
+			c.Left > time.Hour || c.Limits.Slots != 3 || c.Gauge.Pace != 0.5 {
+			t.Errorf("%s: %+v", p.State, c)
+		}
+		workers := report.Workers{Alive: 4, Slots: 13, Stopping: 1, Behind: 1, Slow: []report.Slow{{Why: "rows=5000", Workers: 2}, {Why: "outage", Workers: 1}}}
+		if diff := cmp.Diff(workers, p.Workers); diff != "" {
+			t.Error(diff)
+		}
+		if w := p.Waves[0]; w.Gate != "passed" || !w.Override {
+			t.Errorf("%+v", w)
+		}
+		if p.Needed < 1 { // by the one shard that was moved
+			t.Errorf("needs %d slots", p.Needed)
+		}
+		r, err := Report(t.Context(), b.Ledger, "community", "")
+		b.must(err)
+		if w := r.Waves[0]; w.Gate != "passed" || !w.Override || len(w.Why) != 1 {
+			t.Errorf("the report has %+v", w)
+		}
+	})
+	t.Run("that it is halted goes before that it is paused", func(t *testing.T) {
+		b.must(b.Halt(t.Context(), "community", "the schema has changed"))
+		if p := look(); p.State != "halted" || p.Controls.Halted != "the schema has changed" {
+			t.Errorf("%s: %+v", p.State, p.Controls)
+		}
+	})
+}
+
+func TestGates(t *testing.T) {
+	record := &plan.Record{Waves: []plan.Wave{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
+	for name, tt := range map[string]struct {
+		waves []ledger.Wave
+		gates []ledger.Gate
+		want  string
+	}{
+		"nobody has judged them":                       {[]ledger.Wave{{Wave: 0, Done: 1}, {Wave: 1, Planned: 1}, {Wave: 2, Planned: 1}}, nil, "open open open"},
+		"as the ledger says":                           {[]ledger.Wave{{Wave: 2, Planned: 1}}, []ledger.Gate{{Wave: 0, Passed: true}, {Wave: 1}}, "passed closed open"},
+		"an earlier release has gone on without gates": {[]ledger.Wave{{Wave: 0, Done: 1}, {Wave: 1, Done: 1, Planned: 1}, {Wave: 2, Planned: 1}}, nil, "passed open open"},
+		"all is over":                                  {[]ledger.Wave{{Wave: 0, Done: 1}, {Wave: 1, Done: 1}, {Wave: 2, Done: 1}, {Wave: 3, Done: 1}}, nil, "passed passed passed"},
+		"the last wave is over, what follows is not":   {[]ledger.Wave{{Wave: 2, Done: 1}, {Wave: 3, Planned: 1}}, nil, "passed passed passed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, g := range gateStates(record, tt.waves, tt.gates) {
+				got = append(got, g.state)
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 
@@ -92,7 +164,10 @@ func collected(t *testing.T, b *bench, publish func(ctx context.Context, put fun
 	defer cancel()
 	var shown []report.Progress
 	err := Collect(ctx, conn, b.Ledger, "community", func(p report.Progress) {
-		if shown = append(shown, p); p.Loaded() {
+		if n := len(shown); n == 0 || shown[n-1].Shards.Done != p.Shards.Done { // it is also shown when no receipt has come
+			shown = append(shown, p)
+		}
+		if p.Loaded() {
 			cancel()
 		}
 	})

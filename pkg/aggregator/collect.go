@@ -18,16 +18,23 @@ import (
 // reconcileEvery is how often the tally is compared with the ledger: receipts may have been lost with the queue.
 const reconcileEvery = 30 * time.Second
 
+// Timing of what the aggregator shows beside its tally.
+const (
+	watchEvery = time.Second     // what holds the work up
+	sumsEvery  = 5 * time.Second // sums over all shards
+)
+
 // Collect counts the receipts of a migration until ctx is done, from the queue as they come and from the ledger now and then, and
 // calls show with each new sum, one call at a time. It returns nil when it was stopped.
 func Collect(ctx context.Context, conn *queue.Conn, l *ledger.Ledger, name string, show func(report.Progress)) error {
-	c := &collector{ledger: l, name: name, show: show}
+	c := &collector{ledger: l, name: name, show: show, looker: Looker{Ledger: l, Name: name, Every: sumsEvery}}
 	if err := c.look(ctx); err != nil {
 		return err
 	}
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return conn.Receipts(inner, name, c.count) })
 	group.Go(func() error { return c.reconcile(inner) })
+	group.Go(func() error { return c.watch(inner) })
 	if err := group.Wait(); ctx.Err() == nil {
 		return fmt.Errorf("collect the receipts of migration %s: %w", name, err)
 	}
@@ -39,6 +46,7 @@ type collector struct {
 	ledger *ledger.Ledger
 	name   string
 	since  uint64 // see ledger.Receipts
+	looker Looker
 
 	mu      sync.Mutex // so that what is shown never goes back
 	show    func(report.Progress)
@@ -75,40 +83,59 @@ func (c *collector) reconcile(ctx context.Context) error {
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		_ = c.look(ctx) // as above
 	}
 }
 
-// look asks the ledger what is planned: shards are split, and some are added for users who came late.
+// look asks the ledger what is planned, and what holds the work up: shards are split, and some are added for users who came late.
 func (c *collector) look(ctx context.Context) error {
 	m, err := c.ledger.Load(ctx, c.name)
 	if err != nil {
 		return err
 	}
-	waves, err := c.ledger.Progress(ctx, c.name)
+	sight, err := c.looker.Look(ctx, m)
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.planned = Progress(m, waves)
+	c.planned = sight.Progress()
 	return nil
+}
+
+// watch shows what holds the work up as soon as it changes, whether receipts come or not.
+func (c *collector) watch(ctx context.Context) error {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		if c.look(ctx) != nil {
+			continue // it is asked the next time
+		}
+		c.mu.Lock()
+		c.show(c.tally.Sums().Of(c.planned))
+		c.mu.Unlock()
+	}
 }
 
 // Watch shows the progress of a migration from the ledger alone, until its verdict stands or ctx is done, and returns the report.
 func Watch(ctx context.Context, l *ledger.Ledger, name, version string, every time.Duration, show func(report.Progress)) (*report.Report, error) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
+	looker := Looker{Ledger: l, Name: name}
 	for {
 		m, err := l.Load(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		waves, err := l.Progress(ctx, name)
+		sight, err := looker.Look(ctx, m)
 		if err != nil {
 			return nil, err
 		}
-		show(Progress(m, waves))
+		show(sight.Progress())
 		if m.State == ledger.Finished {
 			return Report(ctx, l, name, version)
 		}

@@ -37,7 +37,7 @@ func (l *Ledger) SetGate(ctx context.Context, name string, g Gate) error {
 	}
 	err := l.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO rehome.gate (migration, wave, state, reasons, overridden) VALUES ($1, $2, $3, coalesce($4, '{}'), $5)
+			INSERT INTO rehome.gate (migration, wave, state, reasons, overridden) VALUES ($1, $2, $3, coalesce($4::text[], '{}'), $5)
 			ON CONFLICT (migration, wave) DO UPDATE
 			SET state = excluded.state, reasons = excluded.reasons, overridden = excluded.overridden, at = excluded.at`,
 			name, g.Wave, state, g.Reasons, g.Overridden)

@@ -63,17 +63,17 @@ func (p *Producer) planned(ctx context.Context) (*ledger.Migration, error) {
 // Begin takes the right to be the only run of the migration, plans it if nobody has, and makes its target ready for the load. A planned
 // one goes on, also by another mapping that mends its own; where everyone is to be done again, by any that makes the same rows of the same
 // users. Nothing is written before all guards have let it pass. The error is a *Refusal where one has not, a *Stopped where the legacy
-// schema has changed since the plan, and a mapping.Faults where the mapping does not fit. The caller closes the Run.
-func (p *Producer) Begin(ctx context.Context, everyone bool) (*Run, error) {
+// schema has changed since the plan, or the time is up, and a mapping.Faults where the mapping does not fit. The caller closes the Run.
+func (p *Producer) Begin(ctx context.Context, o Options) (*Run, error) {
 	lock, err := p.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	change := mend
-	if everyone {
+	if o.Again {
 		change = again
 	}
-	r, err := p.begin(ctx, change)
+	r, err := p.begin(ctx, change, o)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close(context.WithoutCancel(ctx)))
 	}
@@ -81,9 +81,17 @@ func (p *Producer) Begin(ctx context.Context, everyone bool) (*Run, error) {
 	return r, nil
 }
 
-func (p *Producer) begin(ctx context.Context, change changed) (*Run, error) {
-	r, err := p.open(ctx, change)
+func (p *Producer) begin(ctx context.Context, change changed, o Options) (*Run, error) {
+	r, err := p.open(ctx, func(ctx context.Context, r *Run, canonical []byte) error {
+		if err := r.mayPass(ctx, o.Pass); err != nil {
+			return err
+		}
+		return change(ctx, r, canonical)
+	})
 	if notPlanned(err) {
+		if o.Pass != "" {
+			return nil, openGate(o.Pass)
+		}
 		if err := p.commitPlan(ctx); err != nil {
 			return nil, err
 		}
@@ -109,7 +117,11 @@ func (p *Producer) begin(ctx context.Context, change changed) (*Run, error) {
 	if err := r.detach(ctx); err != nil {
 		return nil, err
 	}
-	return r, r.survey(ctx)
+	r.options, r.heeds = o, true
+	if err := r.survey(ctx); err != nil || r.Finished() {
+		return r, err
+	}
+	return r, r.limitTime(ctx)
 }
 
 // commitPlan plans the migration and commits the plan: from then on it is the plan.

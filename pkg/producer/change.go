@@ -139,11 +139,17 @@ func (r *Run) accept(ctx context.Context, c *mapping.Compiled, patch map[string]
 }
 
 // catchUp moves shards to the migration's mapping that somebody was at work on when it was accepted, and that have failed since.
-func (r *Run) catchUp(ctx context.Context) (err error) {
-	if r.behind > 0 {
-		accepted := ledger.Accepted{Hash: r.mapping.Hash, Fingerprint: r.mapping.Fingerprint}
-		r.behind, err = r.ledger.AcceptMapping(ctx, r.m.Name, accepted, mapping.Canonical(r.File), nil)
+func (r *Run) catchUp(ctx context.Context) error {
+	if r.behind == 0 {
+		return nil
 	}
+	return r.remap(ctx)
+}
+
+// remap moves all planned shards to the migration's mapping that nobody works on, and counts the others.
+func (r *Run) remap(ctx context.Context) (err error) {
+	accepted := ledger.Accepted{Hash: r.mapping.Hash, Fingerprint: r.mapping.Fingerprint}
+	r.behind, err = r.ledger.AcceptMapping(ctx, r.m.Name, accepted, mapping.Canonical(r.File), nil)
 	return err
 }
 

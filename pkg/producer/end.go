@@ -22,22 +22,24 @@ import (
 // end ends the load: settling, constraints and indexes, sequences, statistics, closing counts, in an order that a crash at any point
 // leaves to be gone on with.
 func (r *Run) end(ctx context.Context) error {
-	if err := r.ledger.SetState(ctx, r.m.Name, ledger.Settling); err != nil {
+	if err := r.loaded(ctx); err != nil {
 		return err
 	}
-	r.m.State = ledger.Settling
+	all := r.mapping.Fed()
 	// The anti-joins of settling take hours by a plan made for the few rows that autovacuum, or a load before a reset, has seen.
-	r.step("statistics")
-	if err := target.Analyze(ctx, r.Pool, r.mapping.Fed()); err != nil {
+	err := r.stage(ctx, stage{"statistics", "statistics", all}, func(ctx context.Context) error { return target.Analyze(ctx, r.Pool, all) })
+	if err != nil {
 		return err
 	}
 	pausepoint.At("settling_begins")
-	r.step("looking for collisions and for rows that have to wait")
 	_, parts, err := r.detached(ctx)
 	if err != nil {
 		return err
 	}
-	if err := r.settle(ctx, parts); err != nil {
+	err = r.stage(ctx, stage{"looking for collisions and for rows that have to wait", "settling", all}, func(ctx context.Context) error {
+		return r.settle(ctx, parts)
+	})
+	if err != nil {
 		return err
 	}
 	pausepoint.At("settled")
@@ -45,16 +47,34 @@ func (r *Run) end(ctx context.Context) error {
 		return err
 	}
 	pausepoint.At("attached")
-	r.step("sequences, and statistics of what was put back")
-	sequences, err := target.Sequences(ctx, r.Pool, r.mapping.Fed())
+	var sequences []target.SequenceState
+	err = r.stage(ctx, stage{"sequences, and statistics of what was put back", "statistics", all}, func(ctx context.Context) (err error) {
+		if sequences, err = target.Sequences(ctx, r.Pool, all); err != nil {
+			return err
+		}
+		return target.Analyze(ctx, r.Pool, all)
+	})
 	if err != nil {
 		return err
 	}
-	if err := target.Analyze(ctx, r.Pool, r.mapping.Fed()); err != nil {
+	err = r.stage(ctx, stage{"closing counts", "counts", all}, func(ctx context.Context) error { return r.close(ctx, sequences) })
+	if err != nil || r.options.Until.At.IsZero() {
 		return err
 	}
-	r.step("closing counts")
-	return r.close(ctx, sequences)
+	return r.ledger.ClearDeadline(ctx, r.m.Name) // for what comes after the run, such as an audit
+}
+
+// loaded notes that the load is over, unless shards were republished in the last moment: from here on nobody can.
+func (r *Run) loaded(ctx context.Context) error {
+	if err := r.ledger.SetState(ctx, r.m.Name, ledger.Settling); err != nil {
+		return err
+	}
+	r.m.State = ledger.Settling
+	left, err := r.ledger.Left(ctx, r.m.Name)
+	if n := left.Load + left.Redo; err == nil && n > 0 {
+		return &Stopped{fmt.Sprintf("%d shards were republished as the load was about to end; the next run goes on with them", n)}
+	}
+	return err
 }
 
 // attach puts constraints and indexes back, those that others stand on first. One that rows violate is noted, and the others go on.
@@ -64,18 +84,10 @@ func (r *Run) attach(ctx context.Context) error {
 		return err
 	}
 	for i, part := range parts {
-		r.step("putting back %d of %d: %s of %s", i+1, len(parts), part.Name, part.Table)
-		state := ledger.Valid
-		err := r.conn(ctx, func(conn *pgx.Conn) error { return target.Attach(ctx, conn, part) })
-		if kind, _ := shard.KindOf(err); err != nil && kind == shard.Data {
-			r.Log.ErrorContext(ctx, "a constraint could not be put back", "migration", r.m.Name, "table", part.Table, "constraint", part.Name, "err", err)
-			state, err = ledger.Violated, nil
-		}
-		if err != nil {
-			return fmt.Errorf("put %s of %s back: %w", part.Name, part.Table, err)
-		}
-		pausepoint.At("attaching")
-		err = r.inTx(ctx, func(tx pgx.Tx) error { return r.ledger.SetPart(ctx, tx, r.m.Name, known[i].Ordinal, state, 0) })
+		what := fmt.Sprintf("putting back %d of %d: %s of %s", i+1, len(parts), part.Name, part.Table)
+		err := r.stage(ctx, stage{what, string(part.Kind), []string{part.Table}}, func(ctx context.Context) error {
+			return r.attachPart(ctx, known[i], part)
+		})
 		if err != nil {
 			return err
 		}
@@ -83,8 +95,25 @@ func (r *Run) attach(ctx context.Context) error {
 	return nil
 }
 
+func (r *Run) attachPart(ctx context.Context, known ledger.Part, part target.Part) error {
+	state := ledger.Valid
+	err := r.conn(ctx, func(conn *pgx.Conn) error { return target.Attach(ctx, conn, part) })
+	if kind, _ := shard.KindOf(err); err != nil && kind == shard.Data {
+		r.Log.ErrorContext(ctx, "a constraint could not be put back", "migration", r.m.Name, "table", part.Table, "constraint", part.Name, "err", err)
+		state, err = ledger.Violated, nil
+	}
+	if err != nil {
+		return fmt.Errorf("put %s of %s back: %w", part.Name, part.Table, err)
+	}
+	pausepoint.At("attaching")
+	return r.inTx(ctx, func(tx pgx.Tx) error { return r.ledger.SetPart(ctx, tx, r.m.Name, known.Ordinal, state, 0) })
+}
+
 // close counts both sides once more and keeps what it found.
 func (r *Run) close(ctx context.Context, sequences []target.SequenceState) error {
+	if err := r.recount(ctx); err != nil {
+		return err
+	}
 	closing := report.Closing{Again: r.ended(), Sequences: []report.Sequence{}}
 	for _, s := range sequences {
 		closing.Sequences = append(closing.Sequences, report.Sequence(s))
@@ -252,7 +281,7 @@ func (r *Run) positions(ctx context.Context) (all []string, err error) {
 	}
 	receipts, _, err := r.ledger.Receipts(ctx, r.m.Name, begun.Since)
 	for _, receipt := range receipts {
-		if !receipt.Started.IsZero() { // settling reads nothing
+		if !receipt.Started.IsZero() && receipt.State != shard.Dead { // settling reads nothing, and of the dead nothing counts
 			all = append(all, receipt.Position)
 		}
 	}

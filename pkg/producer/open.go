@@ -29,8 +29,10 @@ type Run struct {
 	off     int         // parts that were off then
 	behind  int         // planned shards that still go by an earlier mapping, as somebody is at work on them
 
-	watcher func(report.Progress) // may be nil
-	shown   report.Progress       // what the watcher was told last
+	options   Options
+	heeds     bool                // the operator's pause, and the deadline
+	shown     report.Progress     // what whoever watches was told last
+	clockings map[string]clocking // of stages of the end of the load, by kind
 }
 
 // Close gives the right to run back. It ends no work: whoever called Go has waited for it.

@@ -23,13 +23,17 @@ const redoUnits = 500
 // redoWave is when units are done again: when all others have been done once.
 func (r *Run) redoWave() int { return plan.RestWave(r.mapping) + 1 }
 
-// redo plans the shards for those whom the plan's record wants done again. It returns how many shards there are.
-func (r *Run) redo(ctx context.Context) (int, error) {
+// redo plans the shards, of the given wave, for those whom the plan's record wants done again, of those who were done once. The record is cleared where
+// that is all of it. It returns how many shards there are.
+func (r *Run) redo(ctx context.Context, wave int, all bool) (int, error) {
 	todo := r.planned.Redo
 	if todo == nil {
 		return 0, nil
 	}
-	p := &packer{wave: r.redoWave()}
+	p, patch := &packer{wave: wave}, map[string]any{}
+	if all {
+		patch["redo"] = nil
+	}
 	units := r.everyone
 	if !todo.Everyone {
 		causes, err := r.touched(ctx)
@@ -38,11 +42,13 @@ func (r *Run) redo(ctx context.Context) (int, error) {
 		}
 		units = func(ctx context.Context, p *packer) error { return r.keptOut(ctx, causes, p) }
 	}
-	shards, err := r.plan(ctx, p, units, map[string]any{"redo": nil})
+	shards, err := r.plan(ctx, p, units, patch)
 	if err != nil {
 		return 0, fmt.Errorf("plan who is done again: %w", err)
 	}
-	r.planned.Redo = nil
+	if all {
+		r.planned.Redo = nil
+	}
 	pausepoint.At("redo_planned")
 	if shards > 0 {
 		r.Log.InfoContext(ctx, fmt.Sprintf("%s users and %s rows without a user are done again", report.Number(p.users), report.Number(p.rows)), "migration", r.m.Name)

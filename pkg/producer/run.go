@@ -27,22 +27,25 @@ const (
 	triedAtLeast = 1000                   // users, before the quarantine limit can stop a run
 )
 
-// Options of Run.
+// Options of a run.
 type Options struct {
+	Again    bool                  // everyone is to be done again
 	Through  string                // the last wave to publish; empty for all
+	Pass     string                // the wave whose gate is passed though it is closed; empty for none
+	By       string                // who says so, for the ledger
+	Until    Until                 // when the run has to be over
 	Progress func(report.Progress) // called now and then; may be nil
 }
 
 // Go publishes what is not done yet to the queue, waits for the workers wave by wave, ends the load and returns the verdict's report. The
 // error is a *Refusal where a guard refuses, and a *Stopped where the run ended as it was told to before its end.
-func (r *Run) Go(ctx context.Context, o Options) (*report.Report, error) {
-	r.watcher = o.Progress
+func (r *Run) Go(ctx context.Context) (*report.Report, error) {
 	if r.Finished() {
 		return r.Report(ctx)
 	}
 	if r.m.State != ledger.Finished || r.left != (ledger.Left{}) || r.planned.Redo != nil {
 		over := r.m.State == ledger.Finished && r.off == 0
-		moved, err := r.load(ctx, o)
+		moved, err := r.load(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -58,8 +61,9 @@ func (r *Run) Go(ctx context.Context, o Options) (*report.Report, error) {
 
 // show tells whoever watches how far the run has come.
 func (r *Run) show(p report.Progress) {
-	if r.shown = p; r.watcher != nil {
-		r.watcher(p)
+	p.Controls.Until = r.options.Until.Text
+	if r.shown = p; r.options.Progress != nil {
+		r.options.Progress(p)
 	}
 }
 
@@ -81,18 +85,18 @@ func (p *Producer) wave(name string) int {
 
 // load has all shards moved: the mapping's waves in order, then the rest, then users who have appeared since, and at last whoever is to
 // be done again. It reports whether there was anything to move.
-func (r *Run) load(ctx context.Context, o Options) (moved bool, err error) {
+func (r *Run) load(ctx context.Context) (moved bool, err error) {
 	if err := r.Queue.Declare(ctx, r.m.Name); err != nil {
 		return false, err
 	}
 	last := plan.RestWave(r.mapping)
-	if o.Through != "" {
-		last = r.wave(o.Through)
+	if through := r.options.Through; through != "" {
+		last = r.wave(through)
 	}
 	if err := r.reopen(ctx); err != nil {
 		return false, err
 	}
-	l := &looker{Run: r, Dispatcher: dispatch.Dispatcher{Ledger: r.ledger, Queue: r.Queue, Log: r.Log, Name: r.m.Name, Run: r.m.Run}}
+	l := &looker{Run: r, Dispatcher: dispatch.Dispatcher{Ledger: r.ledger, Queue: r.Queue, Log: r.Log, Name: r.m.Name, Run: r.m.Run}, looker: aggregator.Looker{Ledger: r.ledger, Name: r.m.Name}}
 	if err := l.spare(ctx); err != nil {
 		return false, err
 	}
@@ -100,9 +104,13 @@ func (r *Run) load(ctx context.Context, o Options) (moved bool, err error) {
 		if err := l.wait(ctx, wave); err != nil {
 			return false, err
 		}
-	}
-	if o.Through != "" {
-		return false, &Stopped{fmt.Sprintf("wave %s is done, as --through says; the next run goes on behind it", o.Through)}
+		behind := l.pass
+		if wave == last && r.options.Through != "" {
+			behind = l.through
+		}
+		if err := behind(ctx, wave); err != nil {
+			return false, err
+		}
 	}
 	late, err := l.late(ctx)
 	if err != nil {
@@ -116,13 +124,19 @@ func (r *Run) load(ctx context.Context, o Options) (moved bool, err error) {
 type looker struct {
 	*Run
 	dispatch.Dispatcher
+	looker aggregator.Looker
 	swept  time.Time
-	spared int64 // quarantined users who are still to be done again, and do not count against the limit before they are
+	spared int64     // quarantined users who are still to be done again, and do not count against the limit before they are
+	idle   time.Time // since when nobody has worked on a shard, and none would end in time
 }
 
 // spare counts the quarantined users who are to be done again: a run that they have stopped could never go on.
 func (l *looker) spare(ctx context.Context) error {
-	l.spared = l.left.Users
+	left, err := l.ledger.Left(ctx, l.m.Name)
+	if err != nil {
+		return err
+	}
+	l.spared = left.Users
 	if l.planned.Redo == nil {
 		return nil
 	}
@@ -166,7 +180,7 @@ func (l *looker) late(ctx context.Context) (moved bool, err error) {
 
 // redo has those done again who are to be, and then rows for which what they waited for has come.
 func (l *looker) redo(ctx context.Context) (moved bool, err error) {
-	shards, err := l.Run.redo(ctx)
+	shards, err := l.Run.redo(ctx, l.redoWave(), true)
 	for tried := map[string]bool{}; err == nil; {
 		if err = l.wait(ctx, l.redoWave()); err != nil {
 			break
@@ -195,6 +209,10 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 	}
 	l.swept = time.Time{}
 	for {
+		left, err := l.look(ctx, wave)
+		if err != nil {
+			return err
+		}
 		if time.Since(l.swept) >= dispatch.Every {
 			if err := l.lock.Check(ctx); err != nil {
 				return err
@@ -205,18 +223,15 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 			l.Sweep(ctx, func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) })
 			l.swept = time.Now()
 		}
-		left, err := l.look(ctx, wave)
-		if err != nil || left == 0 {
-			return err
+		if left == 0 {
+			return nil
 		}
 		next := lookEvery
 		if left <= nearEnd {
 			next = lookOften
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the shards of migration %s: %w", l.m.Name, context.Cause(ctx))
-		case <-time.After(next):
+		if err := l.wake(ctx, next); err != nil {
+			return err
 		}
 	}
 }
@@ -241,21 +256,19 @@ func (l *looker) unfinish(ctx context.Context) error {
 	return nil
 }
 
-// look tells how many shards up to the wave are left, and whether the run has to end.
+// look shows how far the run has come, and tells how many shards up to the wave are left. The error is a *Stopped where the run has to end.
 func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
-	switch reason, err := l.ledger.Halted(ctx, l.m.Name); {
-	case err != nil:
-		return 0, err
-	case reason != "":
-		return 0, &Stopped{fmt.Sprintf("migration %s is halted: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
-	}
-	waves, err := l.ledger.Progress(ctx, l.m.Name)
+	sight, err := l.looker.Look(ctx, l.m)
 	if err != nil {
 		return 0, err
 	}
-	l.show(aggregator.Progress(l.m, waves))
+	p := sight.Progress()
+	l.show(p)
+	if reason := sight.Controls.Halted; reason != "" {
+		return 0, &Stopped{fmt.Sprintf("migration %s is halted: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
+	}
 	var tried, quarantined int64
-	for _, w := range waves {
+	for _, w := range sight.Waves {
 		if w.Wave <= wave {
 			left += w.Planned
 		}
@@ -265,5 +278,8 @@ func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
 		return 0, &Stopped{fmt.Sprintf("%d of %d users tried are quarantined, more than the %g%% that stop.quarantined allows: look at the causes in "+
 			"the report, mend the mapping or raise the limit, and start again", quarantined, tried, l.File.Stop.Quarantined)}
 	}
-	return left, nil
+	if left > 0 {
+		err = l.inTime(ctx, sight, p)
+	}
+	return left, err
 }

@@ -1,98 +1,88 @@
 package report
 
 import (
-	"fmt"
 	"math"
-	"strings"
 	"time"
+
+	"rehome/pkg/throttle"
 )
 
-// Progress is how far a run has come. Its denominators are the plan's exact counts.
+// Progress is how far a run has come, and what holds it up. Its denominators are the plan's exact counts.
 type Progress struct {
-	Migration   string    `json:"migration"`
-	State       string    `json:"state"`
-	Wave        string    `json:"wave,omitempty"`
-	Step        string    `json:"step,omitempty"` // what the end of the load is at
-	Users       Users     `json:"users"`
-	Rows        int64     `json:"rows"`         // written
-	Moved       int64     `json:"moved_rows"`   // planned weight of the shards that are done, in rows
-	PlannedRows int64     `json:"planned_rows"` // planned weight of all shards
-	Shards      Shards    `json:"shards"`
-	Working     int       `json:"working"` // shards in work
-	Started     time.Time `json:"started_at"`
+	Migration   string         `json:"migration"`
+	State       string         `json:"state"` // as in the ledger; or paused, or halted
+	Wave        string         `json:"wave,omitempty"`
+	Step        string         `json:"step,omitempty"` // what the end of the load is at
+	Users       Users          `json:"users"`
+	Rows        int64          `json:"rows"`         // written
+	Moved       int64          `json:"moved_rows"`   // planned weight of the shards that are done, in rows
+	PlannedRows int64          `json:"planned_rows"` // planned weight of all shards
+	Shards      Shards         `json:"shards"`
+	Working     int            `json:"working"` // shards in work
+	Started     time.Time      `json:"started_at"`
+	Waves       []WaveProgress `json:"waves,omitempty"`
+	Controls    Controls       `json:"controls"`
+	Workers     Workers        `json:"workers"`
+	Needed      int            `json:"needed_slots,omitempty"` // to have all shards done by the deadline; 0 while that cannot be told
 }
 
-// Of returns the sums p with what was planned. Shards of settling, which no plan knows, are not counted.
+// A WaveProgress is how far one of the mapping's waves has come, in users.
+type WaveProgress struct {
+	Name        string `json:"name"`
+	Planned     int64  `json:"planned"`
+	Tried       int64  `json:"tried"`
+	Quarantined int64  `json:"quarantined"`       // of those who were tried
+	Gate        string `json:"gate,omitempty"`    // passed, closed or open; empty for the last wave, which has none
+	Override    bool   `json:"override,omitzero"` // passed all the same, as the operator said
+}
+
+// Controls are what the operator has set for a run, and what was measured of what its databases bear.
+type Controls struct {
+	Halted   string          `json:"halted,omitempty"` // why, as something is wrong with the migration
+	Paused   string          `json:"paused,omitempty"` // why
+	PausedAt time.Time       `json:"paused_at,omitzero"`
+	Rollback bool            `json:"rollback,omitzero"` // of a pause: shards in work are rolled back, too
+	Limits   throttle.Limits `json:"limits"`
+	Gauge    throttle.Gauge  `json:"gauge"` // zero while nothing is measured
+	Deadline time.Time       `json:"deadline,omitzero"`
+	Left     time.Duration   `json:"left,omitzero"` // until Deadline, by the target server's clock
+	Until    string          `json:"-"`             // Deadline as its operator has said it; may be empty
+}
+
+// Workers are those who are alive.
+type Workers struct {
+	Alive    int    `json:"alive"`
+	Slots    int    `json:"slots"` // of those who are not stopping
+	Busy     int    `json:"busy"`  // slots with a shard
+	Stopping int    `json:"stopping,omitzero"`
+	Behind   int    `json:"behind,omitzero"` // workers who have not seen the newest controls
+	Slow     []Slow `json:"slow,omitempty"`
+}
+
+// Slow is why some of the workers are slower than they could be.
+type Slow struct {
+	Why     string `json:"why"`
+	Workers int    `json:"workers"`
+}
+
+// Of returns the sums p with what was planned, and with what planned knows of the controls. Shards of settling, which no plan knows, are not counted.
 func (p Progress) Of(planned Progress) Progress {
-	p.Migration, p.State, p.Wave, p.Started = planned.Migration, planned.State, planned.Wave, planned.Started
-	p.Users.Planned, p.PlannedRows, p.Shards.Planned = planned.Users.Planned, planned.PlannedRows, planned.Shards.Planned
-	p.Shards.Done = min(p.Shards.Done, p.Shards.Planned)
-	return p
+	out := planned
+	out.Users, out.Rows, out.Moved, out.Shards = p.Users, p.Rows, p.Moved, p.Shards
+	out.Users.Planned, out.Shards.Planned = planned.Users.Planned, planned.Shards.Planned
+	out.Shards.Done = min(p.Shards.Done, planned.Shards.Planned)
+	return out
 }
 
 // Loaded reports whether every planned shard is done.
 func (p Progress) Loaded() bool { return p.Shards.Planned > 0 && p.Shards.Done >= p.Shards.Planned }
 
-// A Meter turns one progress after the other into lines with a rate and an estimate. The zero Meter is ready.
-type Meter struct {
-	samples []sample
-}
-
-type sample struct {
-	at   time.Time
-	rows int64
-}
-
-// meterSpan is how far back the rate looks.
-const meterSpan = 15 * time.Second
-
-// Line returns one line about the progress at the given time.
-func (m *Meter) Line(p Progress, now time.Time) string {
-	tried := p.Users.Migrated + p.Users.Quarantined
-	m.samples = append(m.samples, sample{now, p.Moved})
-	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= meterSpan {
-		m.samples = m.samples[1:]
-	}
-	if p.Step != "" {
-		return fmt.Sprintf("%s %s  %s", p.Migration, p.State, p.Step)
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", p.Migration, p.State)
-	if p.Wave != "" {
-		fmt.Fprintf(&b, " wave %s", p.Wave)
-	}
-	fmt.Fprintf(&b, "  %s  users %s/%s  rows %s", p.percent(), Number(tried), Number(p.Users.Planned), Number(p.Rows))
-	if rate := m.rate(); rate > 0 {
-		fmt.Fprintf(&b, "  %s rows/s", Number(int64(rate)))
-		if left := p.PlannedRows - p.Moved; left > 0 && !p.Loaded() {
-			fmt.Fprintf(&b, "  about %s left", Duration(float64(left)/rate))
-		}
-	}
-	fmt.Fprintf(&b, "  shards %d/%d", p.Shards.Done, p.Shards.Planned)
-	if p.Shards.Dead > 0 {
-		fmt.Fprintf(&b, " (%d dead)", p.Shards.Dead)
-	}
-	if p.Users.Quarantined > 0 {
-		fmt.Fprintf(&b, "  %s quarantined", Number(p.Users.Quarantined))
-	}
-	return b.String()
-}
-
-// rate returns the rows per second over the last samples, 0 while they span less than a second: what a moment tells is chance.
-func (m *Meter) rate() float64 {
-	first, last := m.samples[0], m.samples[len(m.samples)-1]
-	seconds := last.at.Sub(first.at).Seconds()
-	if seconds < 1 {
+// Needed returns how many slots have to be at work for so many rows to be moved within the time left, when one slot has moved the measured rows in
+// the time that they took. It is 0 where that cannot be told: nothing was measured, or no time is left.
+func Needed(rows, measured int64, took, left time.Duration) int {
+	if rows <= 0 || measured <= 0 || took <= 0 || left <= 0 {
 		return 0
 	}
-	return float64(last.rows-first.rows) / seconds
-}
-
-// percent spells how much is done, and never 100 % before all is: rows may have come since the plan was made.
-func (p Progress) percent() string {
-	if p.Loaded() {
-		return "100.0%"
-	}
-	share := 100 * float64(max(0, p.Moved)) / float64(max(1, p.PlannedRows))
-	return fmt.Sprintf("%.1f%%", min(math.Floor(10*share)/10, 99.9))
+	slots := math.Ceil(float64(rows) * (took.Seconds() / float64(measured)) / left.Seconds())
+	return int(max(1, min(slots, math.MaxInt32)))
 }

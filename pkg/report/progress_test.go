@@ -22,17 +22,23 @@ func progress(moved, planned, done, shards int64) Progress {
 	}
 }
 
+// lineAt returns the line about the progress at the given time.
+func lineAt(m *Meter, p Progress, now time.Time) string {
+	m.Add(p, now)
+	return m.Line(p)
+}
+
 func TestMeter(t *testing.T) {
 	t.Run("a line tells how far, how fast and how long", func(t *testing.T) {
 		var m Meter
 		p := progress(0, 1_000_000, 0, 50)
 		p.Wave, p.Users.Planned = "casual", 20_000
-		if got, want := m.Line(p, begun), "community loading wave casual  0.0%  users 0/20,000  rows 0  shards 0/50"; got != want {
+		if got, want := lineAt(&m, p, begun), "community loading wave casual  0.0%  users 0/20,000  rows 0  shards 0/50"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		p.Moved, p.Rows, p.Users.Migrated, p.Users.Quarantined, p.Shards.Done, p.Shards.Dead = 20_000, 19_990, 398, 2, 1, 1
 		want := "community loading wave casual  2.0%  users 400/20,000  rows 19,990  2,000 rows/s  about 8m10s left  shards 1/50 (1 dead)  2 quarantined"
-		if got := m.Line(p, begun.Add(10*time.Second)); got != want {
+		if got := lineAt(&m, p, begun.Add(10*time.Second)); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	})
@@ -44,7 +50,7 @@ func TestMeter(t *testing.T) {
 			if s >= 30 {
 				moved = 30_000 + int64(s-30)*10
 			}
-			line = m.Line(progress(moved, 1_000_000, 0, 9), begun.Add(time.Duration(s)*time.Second))
+			line = lineAt(&m, progress(moved, 1_000_000, 0, 9), begun.Add(time.Duration(s)*time.Second))
 		}
 		if !strings.Contains(line, "  10 rows/s") {
 			t.Error(line)
@@ -52,17 +58,17 @@ func TestMeter(t *testing.T) {
 	})
 	t.Run("two lines at one moment, a clock that goes back and rows that go back show no rate", func(t *testing.T) {
 		var m Meter
-		m.Line(progress(10, 100, 0, 9), begun)
+		lineAt(&m, progress(10, 100, 0, 9), begun)
 		for _, line := range []string{
-			m.Line(progress(20, 100, 0, 9), begun), m.Line(progress(30, 100, 0, 9), begun.Add(-time.Hour)), new(Meter).Line(progress(5, 100, 0, 9), begun),
+			lineAt(&m, progress(20, 100, 0, 9), begun), lineAt(&m, progress(30, 100, 0, 9), begun.Add(-time.Hour)), lineAt(new(Meter), progress(5, 100, 0, 9), begun),
 		} {
 			if strings.Contains(line, "rows/s") || strings.Contains(line, "left") {
 				t.Error(line)
 			}
 		}
 		m = Meter{}
-		m.Line(progress(50, 100, 1, 9), begun)
-		if line := m.Line(progress(20, 100, 0, 9), begun.Add(time.Second)); strings.Contains(line, "rows/s") {
+		lineAt(&m, progress(50, 100, 1, 9), begun)
+		if line := lineAt(&m, progress(20, 100, 0, 9), begun.Add(time.Second)); strings.Contains(line, "rows/s") {
 			t.Error(line)
 		}
 	})
@@ -75,7 +81,7 @@ func TestMeter(t *testing.T) {
 			{progress(100, 100, 8, 9), "  99.9%"}, {progress(348, 100, 8, 9), "  99.9%"}, {progress(100, 100, 9, 9), "  100.0%"},
 			{progress(90, 100, 9, 9), "  100.0%"}, {progress(-5, 100, 1, 9), "  0.0%"}, {progress(0, 0, 1, 1), "  100.0%"},
 		} {
-			if line := new(Meter).Line(test.p, begun); !strings.Contains(line, test.want+"  ") {
+			if line := lineAt(new(Meter), test.p, begun); !strings.Contains(line, test.want+"  ") {
 				t.Errorf("%+v: got %s", test.p, line)
 			}
 		}
@@ -85,7 +91,7 @@ func TestMeter(t *testing.T) {
 		n := rapid.Int64Range(-10, 1<<50)
 		for range rapid.IntRange(1, 10).Draw(t, "lines") {
 			p := progress(n.Draw(t, "moved"), n.Draw(t, "planned"), rapid.Int64Range(0, 5).Draw(t, "done"), rapid.Int64Range(0, 5).Draw(t, "shards"))
-			line := m.Line(p, begun.Add(time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "at"))))
+			line := lineAt(&m, p, begun.Add(time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "at"))))
 			share, err := strconv.ParseFloat(percentage.FindStringSubmatch(line)[1], 64)
 			if err != nil || share < 0 || share > 100 || share == 100 != p.Loaded() {
 				t.Fatal(line)
@@ -177,7 +183,7 @@ func TestTally(t *testing.T) {
 
 func TestStep(t *testing.T) {
 	t.Run("the end of the load says what it is at in place of counts", func(t *testing.T) {
-		line := new(Meter).Line(Progress{Migration: "m", State: "settling", Step: "putting back 3 of 20: posts_fkey of app.posts"}, time.Now())
+		line := lineAt(new(Meter), Progress{Migration: "m", State: "settling", Step: "putting back 3 of 20: posts_fkey of app.posts"}, time.Now())
 		if want := "m settling  putting back 3 of 20: posts_fkey of app.posts"; line != want {
 			t.Errorf("got %q, want %q", line, want)
 		}

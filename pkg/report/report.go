@@ -32,6 +32,7 @@ type Report struct {
 	Legacy      []Legacy     `json:"legacy"`
 	Rules       []Rule       `json:"rules"`
 	Causes      []Cause      `json:"causes"`
+	Discarded   []Discarded  `json:"discarded"`
 	Conflicts   []Conflict   `json:"conflicts"`
 	Originals   []Original   `json:"originals"`
 	Own         []Own        `json:"own"`
@@ -76,7 +77,17 @@ type Wave struct {
 	Name  string    `json:"name"`
 	Users WaveUsers `json:"users"`
 	Gate  string    `json:"gate"` // passed, closed or open
+
+	Override bool     `json:"gate_override,omitempty"` // passed all the same, as the operator said
+	Why      []string `json:"gate_reasons,omitempty"`  // why it is closed, or was
 }
+
+// The states of a gate. That of the last wave, which nothing stands behind, has passed when nothing of the wave is left to do.
+const (
+	GatePassed = "passed"
+	GateClosed = "closed"
+	GateOpen   = "open" // nobody has judged it yet
+)
 
 // WaveUsers counts the users of a wave.
 type WaveUsers struct {

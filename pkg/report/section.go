@@ -19,7 +19,11 @@ func section(b *strings.Builder, rows [][]string) {
 func (r *Report) waves(b *strings.Builder) {
 	rows := [][]string{{"WAVE", "PLANNED", "MIGRATED", "GATE"}}
 	for _, w := range r.Waves {
-		rows = append(rows, []string{short(w.Name), Number(w.Users.Planned), Number(w.Users.Migrated), w.Gate})
+		gate := w.Gate
+		if w.Override {
+			gate += " as told"
+		}
+		rows = append(rows, []string{short(w.Name), Number(w.Users.Planned), Number(w.Users.Migrated), gate})
 	}
 	if len(r.Waves) > 1 {
 		section(b, rows)

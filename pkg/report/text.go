@@ -34,6 +34,7 @@ func (r *Report) filled() *Report {
 	out := *r
 	out.Mapping, out.Reasons, out.Waves, out.Tables = list(r.Mapping), list(r.Reasons), list(r.Waves), list(r.Tables)
 	out.Legacy, out.Rules, out.Causes = list(r.Legacy), list(r.Rules), list(slices.Clone(r.Causes))
+	out.Discarded = list(r.Discarded)
 	out.Conflicts, out.Originals, out.Own = list(slices.Clone(r.Conflicts)), list(r.Originals), list(r.Own)
 	out.Constraints, out.Sequences = list(r.Constraints), list(r.Sequences)
 	for i := range out.Causes {
@@ -66,7 +67,7 @@ func (r *Report) Text(w io.Writer) error {
 	if len(r.Mapping) > 1 {
 		fmt.Fprintf(&b, "mapping %s\n", strings.Join(r.mappings(), ", then "))
 	}
-	sections := []func(*strings.Builder){r.waves, r.tables, r.legacy, r.rules, r.causes, r.conflicts, r.originals, r.own, r.targetState}
+	sections := []func(*strings.Builder){r.waves, r.tables, r.legacy, r.rules, r.causes, r.discarded, r.conflicts, r.originals, r.own, r.targetState}
 	for _, section := range sections {
 		section(&b)
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rehome/pkg/checksum"
@@ -28,6 +29,7 @@ type Facts struct {
 	Sums                   []shard.Table // over all receipts, one for each entry
 	Rules                  []shard.Rule
 	Causes                 []Cause
+	Discarded              []Discarded
 	Conflicts              []Conflict
 	Originals              []Original
 	Off                    []Constraint // taken off for the load and not back yet
@@ -59,7 +61,7 @@ type Closing struct {
 func Build(f Facts) *Report {
 	r := &Report{
 		Migration: f.Migration, Run: f.Run, Rehome: f.Rehome, Mapping: f.Mappings, Consistency: "unproved", Accepted: f.Accepted,
-		Users: f.Users, Shards: f.Shards, Waves: f.Waves, Causes: f.Causes, Conflicts: f.Conflicts, Originals: f.Originals,
+		Users: f.Users, Shards: f.Shards, Waves: f.Waves, Causes: f.Causes, Discarded: f.Discarded, Conflicts: f.Conflicts, Originals: f.Originals,
 		Constraints: f.Off, StartedAt: f.Started, Reasons: []string{}, Legacy: []Legacy{}, Sequences: []Sequence{},
 	}
 	end := f.Now
@@ -129,6 +131,7 @@ func (r *Report) judge(f Facts) {
 	if !over {
 		r.Verdict, r.exit = Incomplete, exitGoOn
 		r.Reasons = append(r.Reasons, r.todo())
+		r.judgeGates()
 	}
 	wrong := func(format string, args ...any) { r.because(exitWrong, format, args...) }
 	kept := func(format string, args ...any) { r.because(exitKeptOut, format, args...) }
@@ -157,6 +160,15 @@ func (r *Report) todo() string {
 		return "the load has not been ended yet: constraints, sequences and closing counts are still to be done"
 	}
 	return plural(r.Shards.Pending, "shard", "shards") + " and " + plural(r.Users.Pending, "user", "users") + " are still to be done"
+}
+
+// judgeGates tells what stops a run that is not over.
+func (r *Report) judgeGates() {
+	for _, w := range r.Waves {
+		if w.Gate == GateClosed {
+			r.Reasons = append(r.Reasons, fmt.Sprintf("the gate of wave %s is closed: %s", w.Name, strings.Join(w.Why, "; ")))
+		}
+	}
 }
 
 // judgeUsers looks at the population. Doing users again meets them as they are by then, frozen or not.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"sync"
 
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/term"
@@ -16,12 +17,37 @@ import (
 // inside a span. An error, under any key, and a slice of them are written as
 // Redact has them; one that is hidden in a struct or map of yours is not found there.
 func NewLogger(out io.Writer) *slog.Logger {
+	file, ok := out.(*os.File)
+	return newLogger(out, ok && term.IsTerminal(int(file.Fd())))
+}
+
+func newLogger(out io.Writer, terminal bool) *slog.Logger {
 	opts := &slog.HandlerOptions{ReplaceAttr: redactAttr}
 	var handler slog.Handler = slog.NewJSONHandler(out, opts)
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	if terminal {
 		handler = slog.NewTextHandler(out, opts)
 	}
 	return slog.New(traceHandler{handler})
+}
+
+// An outlet is where log lines go, which can change.
+type outlet struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+// Write writes to where lines go now.
+func (o *outlet) Write(line []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.to.Write(line)
+}
+
+func (o *outlet) change(to io.Writer) (from io.Writer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	from, o.to = o.to, to
+	return from
 }
 
 // redactAttr is a slog.HandlerOptions.ReplaceAttr.

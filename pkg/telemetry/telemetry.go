@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+	"golang.org/x/term"
 	"golang.org/x/time/rate"
 )
 
@@ -24,6 +26,7 @@ type Telemetry struct {
 	// Log writes to standard error: a line of JSON per event, or readable text on a terminal.
 	Log *slog.Logger
 
+	lines    *outlet
 	provider *sdktrace.TracerProvider // nil while traces are off
 	flush    time.Duration
 }
@@ -33,7 +36,8 @@ type Telemetry struct {
 // OTEL_SDK_DISABLED=true, traces are off: they cost nothing and nothing is connected to. A collector that is slow or
 // not there loses spans and never holds up the caller. The error lists every variable that is wrong.
 func Start(ctx context.Context, program, version string) (*Telemetry, error) {
-	t := &Telemetry{Log: NewLogger(os.Stderr).With("program", program), flush: flushTimeout}
+	lines := &outlet{to: os.Stderr}
+	t := &Telemetry{Log: newLogger(lines, term.IsTerminal(int(os.Stderr.Fd()))).With("program", program), lines: lines, flush: flushTimeout}
 	slog.SetDefault(t.Log)
 	opts, err := readEnvironment()
 	if err != nil {
@@ -50,6 +54,13 @@ func Start(ctx context.Context, program, version string) (*Telemetry, error) {
 	}
 	otel.SetTracerProvider(t.provider)
 	return t, nil
+}
+
+// Through has log lines written by w, which stands before standard error, until the returned function is called: what a program shows there of its
+// own is not to be torn by them.
+func (t *Telemetry) Through(w io.Writer) (end func()) {
+	before := t.lines.change(w)
+	return func() { t.lines.change(before) }
 }
 
 // exportErrors logs what the SDK could not do at most once a minute: an outage of the collector is one event, not one
