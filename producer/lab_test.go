@@ -47,14 +47,20 @@ func newLab(t *testing.T, legacy, target, mapping string) *lab {
 	t.Cleanup(cancel)
 	l := &lab{T: t, ctx: ctx, dir: programs.NewDir(t), legacy: sandbox.Legacy(t), target: sandbox.Postgres(t)}
 	l.inLegacy(legacy)
-	var err error
-	if l.conn, err = pgx.Connect(ctx, l.target); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.conn.Close(context.WithoutCancel(ctx)) })
+	l.connect()
 	l.inTarget(target)
 	l.dir.Write(t, "migration.yaml", mapping)
 	return l
+}
+
+func (l *lab) connect() {
+	l.Helper()
+	var err error
+	if l.conn, err = pgx.Connect(l.ctx, l.target); err != nil {
+		l.Fatal(err)
+	}
+	conn := l.conn
+	l.Cleanup(func() { conn.Close(context.WithoutCancel(l.ctx)) })
 }
 
 func (l *lab) inLegacy(statements string) {

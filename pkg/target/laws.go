@@ -41,10 +41,10 @@ func Laws(ctx context.Context, db DB, tables []string, off []Part) (string, erro
 		SELECT t.name, 'index', c.relname::text, pg_get_indexdef(i.indexrelid)
 		FROM named AS t JOIN pg_index AS i ON i.indrelid = t.oid JOIN pg_class AS c ON c.oid = i.indexrelid
 		UNION ALL
-		SELECT t.name, 'trigger', g.tgname::text, g.tgenabled || pg_get_triggerdef(g.oid)
+		SELECT t.name, 'trigger', g.tgname::text, g.tgenabled::text || pg_get_triggerdef(g.oid)
 		FROM named AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal
 		UNION ALL
-		SELECT t.name, 'rule', w.rulename::text, w.ev_enabled || pg_get_ruledef(w.oid)
+		SELECT t.name, 'rule', w.rulename::text, w.ev_enabled::text || pg_get_ruledef(w.oid)
 		FROM named AS t JOIN pg_rewrite AS w ON w.ev_class = t.oid`
 	const onTypes = tree + `
 		, used AS (SELECT DISTINCT coalesce(nullif(y.typelem, 0), y.oid) AS oid
