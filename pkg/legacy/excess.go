@@ -103,6 +103,12 @@ func Lacks(err error) bool {
 	return errors.As(err, &from) && slices.Contains(lacking, from.number)
 }
 
+// Refresh closes the connections that nobody uses: a server lets a session know of some rights only when it begins.
+func (db *DB) Refresh() {
+	db.pool.SetMaxIdleConns(0)
+	db.pool.SetMaxIdleConns(idleSessions)
+}
+
 // Grant returns the statement, for an administrator, that gives the user what reading takes.
 func (db *DB) Grant(ctx context.Context) string {
 	me := "the user"
