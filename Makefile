@@ -67,6 +67,12 @@ cover: servers ## statement coverage of all packages: bin/cover.html
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	@go tool cover -func=bin/cover.out | tail -n 1
 
+# Ratios and growth, and not speeds: of a machine that does something else too, only what was measured in one run can be compared.
+.PHONY: bench
+bench: servers ## latency on the links and numbers of shards, measured: a table, and bin/bench.json
+	@mkdir -p bin
+	REHOME_BENCH=$(CURDIR)/bin/bench.json go test -run '^$$' -bench . -benchtime 1x -timeout 3h ./deploy/bench
+
 .PHONY: servers
 servers: ## the database servers that the tests and the demo start (installs what is missing)
 	@go run -trimpath ./deploy/servers
