@@ -46,7 +46,8 @@ func run(ctx context.Context) error {
 		RunE:             func(*cobra.Command, []string) error { return settings.WithExit(settings.ExitSettings, errNoCommand) },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(checkCommand(t), planCommand(t), runCommand(t), finishCommand(t), resetCommand(t), schemaCommand())
+	root.AddCommand(checkCommand(t), planCommand(t), runCommand(t), finishCommand(t), resetCommand(t), pauseCommand(t), resumeCommand(t),
+		limitCommand(t), deadCommand(t), schemaCommand())
 	command, err := root.ExecuteContextC(ctx)
 	if err != nil && !started { // a command, a flag or an argument that there is not
 		return settings.WithExit(settings.ExitSettings, fmt.Errorf("%w; see %s --help", err, command.CommandPath()))

@@ -64,9 +64,8 @@ type LeftOut struct {
 
 // A Discarding is a dead shard on its way to be discarded, in one transaction.
 type Discarding struct {
-	Shard   shard.Shard
-	Mapping string // hash, of the last attempt
-	book    Book
+	Shard shard.Shard
+	book  Book
 }
 
 // Held is as Book.Held.
@@ -108,7 +107,7 @@ func (l *Ledger) Discard(ctx context.Context, id shard.ID, reason, by string, co
 		} else if err != nil {
 			return err
 		}
-		d := &Discarding{Shard: r.Shard, Mapping: r.mapping, book: Book{tx: tx, claim: Claim{Shard: r.Shard}}}
+		d := &Discarding{Shard: r.Shard, book: Book{tx: tx, claim: Claim{Shard: r.Shard}}}
 		left, err := count(ctx, d)
 		if err != nil {
 			return err
@@ -126,6 +125,20 @@ func (l *Ledger) Discard(ctx context.Context, id shard.ID, reason, by string, co
 		return nil, fmt.Errorf("discard shard %s: %w", id, err)
 	}
 	return receipt, nil
+}
+
+// Examine runs look on a shard as it is, dead or not, and changes nothing; the error wraps ErrNotFound if there is none of that ordinal.
+func (l *Ledger) Examine(ctx context.Context, name string, ordinal int, look func(context.Context, *Discarding) error) error {
+	s, _, err := l.Shard(ctx, name, ordinal)
+	if err != nil {
+		return err
+	}
+	return pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+			return fmt.Errorf("examine shard %s: %w", s.ID, err)
+		}
+		return look(ctx, &Discarding{Shard: *s, book: Book{tx: tx, claim: Claim{Shard: *s}}})
+	})
 }
 
 func lockDead(ctx context.Context, tx pgx.Tx, id shard.ID) (record, error) {
