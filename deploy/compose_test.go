@@ -1,74 +1,91 @@
-// Package deploy holds what a deployment is made of, and the proof that it hangs together. It has no code of its own.
 package deploy
 
 import (
 	"maps"
-	"net/netip"
-	"path/filepath"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/google/go-cmp/cmp"
 )
 
-// load reads docker-compose.yml as docker compose does: its schema, its references and what is merged into its services.
-func load(t *testing.T) *types.Project {
+func readCompose(t *testing.T) (*types.Project, []byte) {
 	t.Helper()
-	top, err := filepath.Abs("..")
+	source, err := os.ReadFile("../docker-compose.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	options, err := cli.NewProjectOptions([]string{filepath.Join(top, "docker-compose.yml")},
-		cli.WithWorkingDirectory(top), cli.WithProfiles([]string{"*"}), cli.WithoutEnvironmentResolution)
+	project, err := compose(t.Context(), source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	project, err := options.LoadProject(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return project
+	return project, source
 }
 
 func TestCompose(t *testing.T) {
-	project := load(t)
-	t.Run("has the three programs, both databases, NATS and Jaeger", func(t *testing.T) {
-		want := []string{"aggregator", "jaeger", "mysql", "nats", "postgres", "producer", "worker"}
+	t.Parallel()
+	project, source := readCompose(t)
+	t.Run("has the three programs, what they need, and a sample", func(t *testing.T) {
+		want := []string{"aggregator", "collector", "jaeger", "mysql", "nats", "population", "postgres", "producer", "sample", "worker"}
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(project.Services))); diff != "" {
 			t.Error(diff)
 		}
 	})
-	t.Run("binds ports to loopback alone", func(t *testing.T) {
+	t.Run("starts workers and aggregator alone where nothing else is asked for", func(t *testing.T) {
+		var got []string
 		for name, service := range project.Services {
-			for _, port := range service.Ports {
-				if ip, err := netip.ParseAddr(port.HostIP); err != nil || !ip.IsLoopback() {
-					t.Errorf("%s: port %d is published on %q", name, port.Target, port.HostIP)
-				}
+			if service.Build != nil && len(service.Profiles) == 0 {
+				got = append(got, name)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"aggregator", "worker"}, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("checks the health of all that can tell it", func(t *testing.T) {
+		for name, service := range project.Services {
+			ends := slices.Contains([]string{"producer", "population", "sample"}, name)
+			if has := service.HealthCheck != nil && len(service.HealthCheck.Test) > 0; has == (ends || name == "collector") {
+				t.Errorf("%s has a health check: %t", name, has)
 			}
 		}
 	})
-	t.Run("lets workers scale", func(t *testing.T) {
-		worker := project.Services["worker"]
-		if worker.ContainerName != "" || len(worker.Ports) != 0 {
-			t.Errorf("the worker has the name %q and the ports %v", worker.ContainerName, worker.Ports)
+	t.Run("migrates the sample after it is there", func(t *testing.T) {
+		if got := project.Services["sample"].DependsOn["population"].Condition; got != types.ServiceConditionCompletedSuccessfully {
+			t.Errorf("the sample's run starts when population is %q", got)
 		}
 	})
-	t.Run("starts no program before its servers are healthy", func(t *testing.T) {
-		for _, name := range []string{"producer", "worker", "aggregator"} {
-			for _, server := range []string{"mysql", "postgres", "nats"} {
-				if got := project.Services[name].DependsOn[server].Condition; got != types.ServiceConditionHealthy {
-					t.Errorf("%s starts when %s is %q", name, server, got)
-				}
-			}
+	t.Run("holds together", func(t *testing.T) {
+		if faults := composeFaults(t, source); len(faults) > 0 {
+			t.Error(strings.Join(faults, "\n"))
 		}
 	})
-	t.Run("asks every server that is waited for how it is", func(t *testing.T) {
-		for _, name := range []string{"mysql", "postgres", "nats", "worker", "aggregator"} {
-			if check := project.Services[name].HealthCheck; check == nil || len(check.Test) == 0 {
-				t.Errorf("%s has no health check", name)
-			}
-		}
-	})
+	for _, m := range []mutant{
+		{"a key of no meaning", "healthcheck:", "healthchek:", "healthchek"},
+		{"a condition that there is not", "mysql: {condition: service_healthy}", "mysql: {condition: service_helthy}", "depends_on.mysql.condition"},
+		{"a service that is not there", "      jaeger: {condition", "      jager: {condition", "jager"},
+		{"a port for everybody", `"127.0.0.1:5432:5432"`, `"5432:5432"`, "other machines reach"},
+		{"a worker with a port", "    entrypoint: [worker]", "    entrypoint: [worker]\n    ports: [\"127.0.0.1:8081:8081\"]", "there can be only one"},
+		{"a worker with a name", "    entrypoint: [worker]", "    entrypoint: [worker]\n    container_name: worker", "there can be only one"},
+		{"any version of an image", "image: postgres:17.10", "image: postgres", "has no minor version"},
+		{"a server that nobody waits for", "    nats: {condition: service_healthy}\n", "", `it starts when nats is ""`},
+		{"a program that may write", "  read_only: true\n  cap_drop", "  cap_drop", "not confined"},
+		{"a file that is not there", "deploy/otel/collector.yaml", "deploy/otel/colector.yaml", "colector.yaml"},
+		{"a text where only a file can be", "file: deploy/compose/nats.conf", "content: 'port: 4222'", "is no file"},
+		{"a worker that is killed while it stops", "stop_grace_period: 45s", "stop_grace_period: 35s", "it is killed before"},
+		{"a time that is none", "REHOME_GRACE: 30s", "REHOME_GRACE: 30", "REHOME_GRACE"},
+		{"a variable that no program reads", "REHOME_GRACE: 30s", "REHOME_GRACES: 30s", "REHOME_GRACES"},
+		{"a variable that another program reads", "REHOME_GRACE: 30s", "NATS_REPLICAS: 3", "worker does not read NATS_REPLICAS"},
+		{"a program that the image does not have", "entrypoint: [population]", "entrypoint: [populate]", "populate"},
+		{"a command that the program does not have", "command: [run]", "command: [go]", "go"},
+		{"a health check that the image does not have", "test: [CMD, probe]", "test: [CMD, curl, localhost]", "curl"},
+		{"a probe that cannot find its program", "      REHOME_HEALTH: 127.0.0.1:8081\n      REHOME_GRACE", "      REHOME_GRACE", "REHOME_HEALTH"},
+	} {
+		t.Run("is refused with "+m.name, func(t *testing.T) {
+			refused(t, source, m, func(text []byte) []string { return composeFaults(t, text) })
+		})
+	}
 }

@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"rehome/pkg/report"
 	"rehome/pkg/sandbox"
 	"rehome/pkg/sandbox/community"
@@ -84,13 +82,7 @@ func prepare(ctx context.Context, servers *sandbox.Sandbox, from, to string, o c
 		return err
 	}
 	step(fmt.Sprintf("%s rows generated, with all the oddities of a real one", report.Number(facts.Rows())))
-	conn, err := pgx.Connect(ctx, to)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }() // the schema is there, or Exec has said why not
-	_, err = conn.Exec(ctx, community.Schema())
-	return err
+	return community.CreateSchema(ctx, to)
 }
 
 func step(what string) { fmt.Fprintf(os.Stderr, "==> %s\n", what) }
