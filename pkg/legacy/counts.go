@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"context"
+	"database/sql"
 
 	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
@@ -30,15 +31,7 @@ func (s *Snapshot) Counts(ctx context.Context, plans []*mapping.RowPlan, slice s
 // together asks one statement for all counts. Each is a query of its own in it.
 func (s *Snapshot) together(ctx context.Context, plans []*mapping.RowPlan, slice shard.Slice) ([]shard.Counted, error) {
 	out := make([]shard.Counted, len(plans))
-	all := clause{sql: "SELECT "}
-	var places []any
-	add := func(c clause, place *int64) {
-		if len(places) > 0 {
-			all.sql += ", "
-		}
-		all.sql, all.args = all.sql+"("+c.sql+")", append(all.args, c.args...)
-		places = append(places, place)
-	}
+	var all several
 	for i, p := range plans {
 		q := s.question(p, slice)
 		exprs, kinds := q.unit()
@@ -46,12 +39,30 @@ func (s *Snapshot) together(ctx context.Context, plans []*mapping.RowPlan, slice
 		if err != nil {
 			return nil, err
 		}
-		add(q.count(part), &out[i].Source)
+		all.add(q.count(part), &out[i].Source)
 		if filtered(p, slice) {
-			add(q.leftOut(part), &out[i].LeftOut)
+			all.add(q.leftOut(part), &out[i].LeftOut)
 		}
 	}
-	return out, scan(ctx, s.conn, all, places...)
+	return out, all.ask(ctx, s.conn)
+}
+
+// several are queries of one number each, which are asked in one round trip.
+type several struct {
+	clause
+	places []any
+}
+
+func (s *several) add(c clause, place *int64) {
+	before := ", "
+	if len(s.places) == 0 {
+		before = "SELECT "
+	}
+	s.sql, s.args, s.places = s.sql+before+"("+c.sql+")", append(s.args, c.args...), append(s.places, place)
+}
+
+func (s *several) ask(ctx context.Context, conn *sql.Conn) error {
+	return scan(ctx, conn, s.clause, s.places...)
 }
 
 // filtered reports whether a condition of the plan may leave out rows of the slice.

@@ -3,6 +3,7 @@ package legacy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rehome/pkg/keyspace"
@@ -95,19 +96,28 @@ func (db *DB) Weigh(ctx context.Context, users mapping.Keyspace, p *mapping.RowP
 		return nil, err
 	}
 	defer func() { _ = s.Close() }() // nothing was written: what was counted counts
-	counts := make([]int64, len(ranges))
-	for i, r := range ranges {
-		part, err := within(exprs, kinds, r)
-		if err != nil {
-			return nil, shard.Fail(shard.Defect, "", fmt.Errorf("weigh %s: %w", q, err))
+	var counts []int64
+	for some := range slices.Chunk(ranges, weighedAtOnce) {
+		weights := make([]int64, len(some))
+		var all several
+		for i, r := range some {
+			part, err := within(exprs, kinds, r)
+			if err != nil {
+				return nil, shard.Fail(shard.Defect, "", fmt.Errorf("weigh %s: %w", q, err))
+			}
+			if r.After == nil && p.OfUsers() {
+				// An open end would count the rows of nobody, too.
+				part = and(part, clause{sql: "(" + p.User + ") IS NOT NULL"})
+			}
+			all.add(q.count(part), &weights[i])
 		}
-		if r.After == nil && p.OfUsers() {
-			// An open end would count the rows of nobody, too.
-			part = and(part, clause{sql: "(" + p.User + ") IS NOT NULL"})
-		}
-		if counts[i], err = number(ctx, s.conn, q.count(part)); err != nil {
+		if err := all.ask(ctx, s.conn); err != nil {
 			return nil, failed(err, "weigh %s", q)
 		}
+		counts = append(counts, weights...)
 	}
 	return counts, nil
 }
+
+// weighedAtOnce is how many ranges one statement counts: a plan of many shards has many, and each statement takes a round trip.
+const weighedAtOnce = 32
