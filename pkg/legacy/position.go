@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -101,13 +102,28 @@ func sourcePosition(ctx context.Context, conn *sql.Conn, v version) (Position, e
 	return positionOf(file.String, offset.String, gtids.String), nil
 }
 
-func snapshotPosition(ctx context.Context, conn *sql.Conn) (Position, error) {
+// snapshotPosition asks by SHOW: information_schema.SESSION_STATUS makes all of some 600 values before it looks at the names.
+func snapshotPosition(ctx context.Context, conn *sql.Conn) (p Position, err error) {
+	rows, err := conn.QueryContext(ctx, `SHOW SESSION STATUS LIKE 'binlog\_snapshot\_%'`)
+	if err != nil {
+		return Position{}, fmt.Errorf("read the snapshot's binlog position: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	var file, offset sql.NullString
-	const query = `SELECT
-			MAX(CASE WHEN VARIABLE_NAME = 'BINLOG_SNAPSHOT_FILE' THEN VARIABLE_VALUE END),
-			MAX(CASE WHEN VARIABLE_NAME = 'BINLOG_SNAPSHOT_POSITION' THEN VARIABLE_VALUE END)
-		FROM information_schema.SESSION_STATUS`
-	if err := conn.QueryRowContext(ctx, query).Scan(&file, &offset); err != nil {
+	for rows.Next() {
+		var name string
+		var value sql.NullString
+		if err := rows.Scan(&name, &value); err != nil {
+			return Position{}, fmt.Errorf("read the snapshot's binlog position: %w", err)
+		}
+		switch strings.ToLower(name) {
+		case "binlog_snapshot_file":
+			file = value
+		case "binlog_snapshot_position":
+			offset = value
+		}
+	}
+	if err := rows.Err(); err != nil {
 		return Position{}, fmt.Errorf("read the snapshot's binlog position: %w", err)
 	}
 	if file.String == "" {
