@@ -125,7 +125,9 @@ func (a *Audit) wait(ctx context.Context, what string, planned func(context.Cont
 			if err := a.lock.Check(ctx); err != nil {
 				return err
 			}
-			d.Sweep(ctx, planned)
+			if err := d.Sweep(ctx, planned); err != nil {
+				return err
+			}
 			swept = time.Now()
 		}
 		if reason, err := a.Ledger.Halted(ctx, a.Migration); err != nil {

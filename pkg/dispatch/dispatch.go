@@ -36,14 +36,18 @@ type Dispatcher struct {
 }
 
 // Sweep repairs what the queue has lost: it publishes those of the planned shards that no stream holds, pauses it or ends its
-// pause, mirrors receipts and dead letters, and ends the sessions of frozen workers. While NATS cannot be reached it says so, and the work goes on where it can.
-func (d *Dispatcher) Sweep(ctx context.Context, planned func(context.Context) ([]shard.Task, error)) {
+// pause, mirrors receipts and dead letters, and ends the sessions of frozen workers. While NATS cannot be reached it says so, and the work goes on where it can. An
+// error is one of a right on NATS that is missing.
+func (d *Dispatcher) Sweep(ctx context.Context, planned func(context.Context) ([]shard.Task, error)) error {
 	err := d.publish(ctx, planned)
 	if err == nil {
 		err = d.pause(ctx)
 	}
 	if err == nil {
 		err = d.mirror(ctx)
+	}
+	if queue.Denied(err) {
+		return err
 	}
 	if err != nil && ctx.Err() == nil {
 		d.Log.WarnContext(ctx, "the queue is not what the ledger says, trying again", "migration", d.Name, "err", err)
@@ -55,6 +59,7 @@ func (d *Dispatcher) Sweep(ctx context.Context, planned func(context.Context) ([
 		d.Log.WarnContext(ctx, "sessions of frozen workers were ended, their shards come again", "migration", d.Name, "sessions", ended)
 	}
 	d.noticeIdle(ctx)
+	return nil
 }
 
 func (d *Dispatcher) publish(ctx context.Context, planned func(context.Context) ([]shard.Task, error)) error {

@@ -220,7 +220,9 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 			if err := l.catchUp(ctx); err != nil {
 				return err
 			}
-			l.Sweep(ctx, func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) })
+			if err := l.Sweep(ctx, func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) }); err != nil {
+				return err
+			}
 			l.swept = time.Now()
 		}
 		if left == 0 {
