@@ -136,6 +136,9 @@ func TestMigrationUnderTheRoles(t *testing.T) {
 	if exit := wait(t, dir.Start(t, programs.Aggregator, s.env(q, "producer"), "audit", "--repair", "--on-conflict", "legacy")); exit != 0 {
 		t.Errorf("audit --repair: exit status %d", exit)
 	}
+	if exit, r = ended(t, producer("run", "--format", "json")); exit != 0 { // which ends what the repair has begun
+		t.Errorf("run after the repair: exit status %d, %v", exit, r.Reasons)
+	}
 	for _, args := range [][]string{{"report"}, {"watch"}, {"explain", "12"}} {
 		p := dir.Start(t, programs.Aggregator, []string{"LEGACY_DSN=" + s.legacy, "TARGET_DSN=" + s.roles["aggregator"]}, args...)
 		if exit := wait(t, p); exit != 0 {
