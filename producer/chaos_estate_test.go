@@ -87,7 +87,7 @@ func (e *estate) database(t *testing.T) (dsn string) {
 	e.made++
 	name := fmt.Sprintf("target_%d", e.made)
 	e.exec(t, t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0")
-	t.Cleanup(func() { e.exec(t, context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") })
+	t.Cleanup(func() { e.exec(t, context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)") })
 	return e.TargetDSN(name)
 }
 

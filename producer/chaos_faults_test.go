@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"slices"
 
 	"github.com/nats-io/nats.go"
@@ -18,10 +19,10 @@ func (s *siege) strike(f fault) (undo func()) {
 	case targetKilled:
 		// Immediate shutdown, which recovers as after a crash.
 		s.must(s.estate.Target.Stop(s.ctx, true))
-		return func() { s.must(s.estate.Target.Restart(s.ctx)) }
+		return func() { s.must(s.estate.Target.Restart(s.anyhow())) }
 	case legacyKilled:
 		s.estate.Legacy.Kill()
-		return func() { s.must(s.estate.Legacy.Restart(s.ctx)) }
+		return func() { s.must(s.estate.Legacy.Restart(s.anyhow())) }
 	case clockJumps:
 		s.must(s.estate.clock.Set(f.shift))
 		return func() { s.must(s.estate.clock.Set(0)) }
@@ -30,6 +31,9 @@ func (s *siege) strike(f fault) (undo func()) {
 	}
 	return s.strikeLink(f)
 }
+
+// anyhow is for what has to be done when a siege has failed, too: the next one has the same servers.
+func (s *siege) anyhow() context.Context { return context.WithoutCancel(s.ctx) }
 
 func (s *siege) must(err error) {
 	s.Helper()
@@ -59,7 +63,7 @@ func (s *siege) strikeNATS(f fault) (undo func()) {
 	back := func(servers ...*sandbox.NATSServer) func() {
 		return func() {
 			for _, n := range servers {
-				s.must(n.Restart(s.ctx))
+				s.must(n.Restart(s.anyhow()))
 			}
 		}
 	}
@@ -68,7 +72,7 @@ func (s *siege) strikeNATS(f fault) (undo func()) {
 		s.must(s.small.Fill())
 		return func() { // as the runbook has it
 			s.must(s.small.Free())
-			s.must(s.nats[0].Restart(s.ctx))
+			s.must(s.nats[0].Restart(s.anyhow()))
 		}
 	case leaderLost:
 		n := s.leader()

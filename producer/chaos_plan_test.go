@@ -150,10 +150,8 @@ func (r *dice) chance(percent int) bool { return r.IntN(100) < percent }
 
 // between returns a duration in whole milliseconds.
 func (r *dice) between(from, to time.Duration) time.Duration {
-	return (from + rand64(r, to-from)).Truncate(time.Millisecond)
+	return (from + time.Duration(r.Int64N(int64(to-from)))).Truncate(time.Millisecond)
 }
-
-func rand64(r *dice, n time.Duration) time.Duration { return time.Duration(r.Int64N(int64(n))) }
 
 func (r *dice) fault(k kind) fault {
 	f := fault{kind: k, on: "server"}

@@ -82,10 +82,11 @@ func newSiege(t *testing.T, g *ground, e *estate, plan schedule) *siege {
 	if s.terrain == cluster {
 		s.env = append(s.env, "NATS_REPLICAS=3")
 	}
-	s.Cleanup(s.witness)
 	for _, f := range plan.faults {
 		s.strikes = append(s.strikes, &strike{fault: f})
 	}
+	s.Cleanup(s.endAll)
+	s.Cleanup(s.witness)
 	s.staff = []*member{{name: "producer", program: programs.Producer, args: []string{"run", "--format", "json"}},
 		{name: "worker 1", program: programs.Worker}, {name: "worker 2", program: programs.Worker}, {name: "worker 3", program: programs.Worker},
 		{name: "aggregator", program: programs.Aggregator}}
@@ -262,14 +263,19 @@ func (s *siege) resource(f fault) string {
 	return "NATS"
 }
 
-// heal ends all faults.
-func (s *siege) heal() {
-	s.Helper()
+// endAll ends all faults.
+func (s *siege) endAll() {
 	for _, k := range s.strikes {
 		if k.undo != nil {
 			s.end(k)
 		}
 	}
+}
+
+// heal ends all faults, and has everybody at work.
+func (s *siege) heal() {
+	s.Helper()
+	s.endAll()
 	for _, m := range s.staff {
 		if m.program != programs.Producer {
 			select {

@@ -44,7 +44,7 @@ const chunk = 16 << 10 // bytes that are passed on at once
 // NewProxy opens a way to the server at HOST:PORT and closes it, with its connections, when t ends.
 func NewProxy(t testing.TB, server string) *Proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // it asks nobody
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("open a proxy before %s: %v", server, err)
 	}

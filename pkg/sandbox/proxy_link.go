@@ -19,7 +19,7 @@ const underWay = 512
 type link struct {
 	*Proxy
 	client, backend net.Conn
-	ctx             context.Context //nolint:containedctx // it is the link's life, which rate and dial ask for
+	ctx             context.Context // the life of the link, which others ask for
 	end             context.CancelFunc
 	spoke           atomic.Int32         // who did last
 	answer          atomic.Pointer[loss] // of which the answer is to be lost
