@@ -87,7 +87,6 @@ func decoded[T any](l *lab, exit int, args ...string) (v T) {
 // died has a migration run with the defect, and returns the IDs of its dead shards.
 func died(t *testing.T) (*lab, []string) {
 	t.Helper()
-	t.Parallel()
 	l := newLab(t, deadLegacy, deadTarget, deadMapping)
 	l.inTarget(deadDefect)
 	r := l.reports(4)
@@ -135,10 +134,11 @@ func TestDeadLetterWalkThrough(t *testing.T) {
 }
 
 func TestDeadLetters(t *testing.T) {
+	l, ids := died(t)
+	ordinal, _, _ := strings.Cut(ids[0], ".")
 	t.Run("a letter tells all that somebody has to know, and no value", func(t *testing.T) {
-		l, ids := died(t)
 		s := decoded[producer.DeadShow](l, 0, "dead", "show", ids[1])
-		if s.Attempts != 3 || s.Cause != deadCause || s.Users != 4 || s.Now.Users != 4 || s.Now.FirstUser != "9" || s.Now.LastUser != "12" || s.TraceID == "" || s.First.IsZero() ||
+		if s.Attempts != 3 || s.Cause != deadCause || s.Users != 4 || s.Now.Users != 4 || s.Now.FirstUser != "9" || s.Now.LastUser != "12" || s.TraceID == "" ||
 			!s.First.Before(s.Last) || len(s.Changed) > 0 {
 			t.Errorf("%+v", s)
 		}
@@ -155,55 +155,11 @@ func TestDeadLetters(t *testing.T) {
 		if diff := cmp.Diff([]string{"failed", "failed", "dead"}, what); diff != "" {
 			t.Error(diff)
 		}
-		if l.ask(`SELECT string_agg(tried_with::text || error || receipt::text, '') FROM rehome.shard`); strings.Contains(l.said, "somebody") {
-			t.Error("a name is in the ledger's letters")
-		}
-	})
-	t.Run("one of them, by its ordinal, twice", func(t *testing.T) {
-		l, ids := died(t)
-		l.inTarget(deadMended)
-		ordinal, _, _ := strings.Cut(ids[0], ".")
-		l.does("dead republish "+ordinal, 0, ids[0]+"  republished")
-		l.does("dead republish "+ids[0], 0, "on its way: not dead any more: it is "+ordinal+".1 by now, and planned")
-		l.holds("1", `SELECT max(generation) FROM rehome.shard`)
-		if r := l.reports(4); r.Shards.Dead != 1 {
-			t.Errorf("%+v", r.Shards)
-		}
-		l.does("dead republish "+ids[0], 0, "on its way: not dead any more: it is "+ordinal+".1 by now, and done")
-		l.does("dead republish --cause unique:app.users.name", 0, "nothing is to be done")
-		l.does("dead republish --cause "+deadCause, 0, ids[1]+"  republished")
-		want := l.undisturbed()
-		l.reports(0)
-		l.isAs(want)
-	})
-	t.Run("with force it is tried again, and dies again", func(t *testing.T) {
-		l, ids := died(t)
-		l.does("dead republish --force --all", 0, ids[0]+"  republished: as you said")
-		r := l.reports(4)
-		if r.Shards.Dead != 2 {
-			t.Errorf("%+v", r.Shards)
-		}
-		ordinal, _, _ := strings.Cut(ids[0], ".")
-		l.does("dead list", 0, ordinal+".1")
-		l.does("dead republish "+ordinal+".0", 0, "on its way: not dead any more: it is "+ordinal+".1 by now, and dead")
-	})
-	t.Run("what has changed for one and not for the other is told one by one", func(t *testing.T) {
-		l, ids := died(t)
-		l.inTarget(deadOther)
-		l.does("dead republish --force "+ids[0], 0)
-		l.reports(4)
-		l.does("dead republish --all", 6, "refused: nothing has changed", ids[1]+"  republished: the target's tables")
-	})
-	t.Run("a change of the legacy data is one", func(t *testing.T) {
-		l, ids := died(t)
-		l.inLegacy(`UPDATE users SET name = 'short' WHERE id IN (6, 7)`)
-		l.does("dead republish "+ids[0], 0, "republished: the legacy database changed")
-		if r := l.reports(4); r.Shards.Dead != 1 || r.Consistency != "unproved" {
-			t.Errorf("%+v, %s", r.Shards, r.Consistency)
+		if kept := l.ask(`SELECT string_agg(concat(s.tried_with, s.error, s.receipt), '') FROM rehome.shard s WHERE s.state = 'dead'`); strings.Contains(kept+l.said, "somebody") {
+			t.Errorf("a name is in the letters: %s", kept)
 		}
 	})
 	t.Run("what nobody can mean is refused", func(t *testing.T) {
-		l, ids := died(t)
 		for args, says := range map[string]string{
 			"dead": "say what to do", "dead republish": "--cause CAUSE or --all", "dead republish --all 1": "exclude one another", "dead republish 999": "is no shard",
 			"dead republish " + ids[0] + " x": "is not an ID", "dead show 0": "is not dead", "dead show 0.7": "is no shard", "dead discard " + ids[0]: "--reason",
@@ -211,97 +167,113 @@ func TestDeadLetters(t *testing.T) {
 		} {
 			l.does(args, 2, says)
 		}
-		l.holds("2", `SELECT count(*) FROM rehome.shard WHERE state = 'dead' AND generation = 0`)
 		l.does("dead discard 0 --reason gone", 6, "is not dead, and cannot be discarded")
+		l.does("dead republish --cause unique:app.users.name", 0, "nothing is to be done")
+		l.holds("2", `SELECT count(*) FROM rehome.shard WHERE state = 'dead' AND generation = 0`)
+	})
+	t.Run("with force it is tried again as it was, and dies again", func(t *testing.T) {
+		l.does("dead republish --force "+ids[0], 0, ids[0]+"  republished: as you said")
+		l.does("dead republish "+ids[0], 0, "on its way: not dead any more: it is "+ordinal+".1 by now, and planned")
+		l.holds("1", `SELECT max(generation) FROM rehome.shard`)
+		l.inTarget(deadOther)
+		if r := l.reports(4); r.Shards.Dead != 2 {
+			t.Errorf("%+v", r.Shards)
+		}
+		l.does("dead republish "+ids[0], 0, "on its way: not dead any more: it is "+ordinal+".1 by now, and dead")
+	})
+	t.Run("what has changed for one and not for the other is told one by one", func(t *testing.T) {
+		l.does("dead republish --all", 6, ordinal+".1  refused: nothing has changed", ids[1]+"  republished: the target's tables")
+	})
+	t.Run("by its cause and mended it comes, and all is as if nothing had been", func(t *testing.T) {
+		l.inTarget(deadMended)
+		l.does("dead republish --cause "+deadCause, 0, ordinal+".1  republished: the target's tables")
+		want := l.undisturbed()
+		l.reports(0)
+		l.isAs(want)
+		l.does("dead republish "+ordinal, 0, "on its way: not dead any more: it is "+ordinal+".2 by now, and done")
 	})
 }
 
+// discard lets a shard go.
+func (l *lab) discard(id string) {
+	l.Helper()
+	gone := decoded[producer.DiscardedShard](l, 0, "dead", "discard", id, "--reason", "test accounts of 2011")
+	if gone.Users != 4 || gone.Rows != 16 || gone.Reason != "test accounts of 2011" {
+		l.Errorf("%+v", gone)
+	}
+}
+
+// without fails the test unless the report is clean, and leaves out so many users with so many rows, of discarded shards.
+func (l *lab) without(r report.Report, users, rows int64, shards int) {
+	l.Helper()
+	if r.Verdict != report.Clean || r.Users.LeftOut != users || r.Users.Migrated != 12-users || r.Users.Pending+r.Users.Vanished+r.Users.Appeared != 0 ||
+		r.Shards.Discarded != int64(shards) || r.Shards.Dead != 0 || len(r.Discarded) != shards {
+		l.Fatalf("%s, %v, %+v, %+v, %+v", r.Verdict, r.Reasons, r.Users, r.Shards, r.Discarded)
+	}
+	var left int64
+	for _, table := range r.Tables {
+		left += table.LeftOut
+		if table.Unexplained != 0 || table.Closing != table.Source {
+			l.Errorf("%+v", table)
+		}
+	}
+	if left != rows {
+		l.Errorf("%d rows are left out, want %d", left, rows)
+	}
+}
+
 func TestDiscard(t *testing.T) {
-	discard := func(l *lab, id string) producer.DiscardedShard {
-		l.Helper()
-		return decoded[producer.DiscardedShard](l, 0, "dead", "discard", id, "--reason", "test accounts of 2011")
-	}
-	check := func(l *lab, r report.Report, users, rows int64, discarded int) {
-		l.Helper()
-		if r.Verdict != report.Clean || r.Users.LeftOut != users || r.Users.Migrated != 12-users || r.Users.Pending+r.Users.Vanished+r.Users.Appeared != 0 ||
-			r.Shards.Discarded != int64(discarded) || r.Shards.Dead != 0 || len(r.Discarded) != discarded {
-			l.Fatalf("%s, %v, %+v, %+v, %+v", r.Verdict, r.Reasons, r.Users, r.Shards, r.Discarded)
-		}
-		var left int64
-		for _, table := range r.Tables {
-			left += table.LeftOut
-			if table.Unexplained != 0 || table.Closing != table.Source {
-				l.Errorf("%+v", table)
-			}
-		}
-		if left != rows {
-			l.Errorf("%d rows are left out, want %d", left, rows)
-		}
-	}
+	l, ids := died(t)
 	t.Run("its users are left out with the reason, and the verdict is clean", func(t *testing.T) {
-		l, ids := died(t)
-		// Posts of others that answer theirs would wait.
-		l.inTarget(`SELECT 1`)
-		for _, id := range ids {
-			gone := discard(l, id)
-			if gone.Users != 4 || gone.Rows != 16 || gone.Reason != "test accounts of 2011" {
-				t.Errorf("%+v", gone)
-			}
-		}
+		l.discard(ids[0])
+		l.discard(ids[1])
 		l.does("dead list", 0, "no shard of migration letters is dead", "DISCARDED", "test accounts of 2011")
 		r := l.reports(0)
-		check(l, r, 8, 32, 2)
+		l.without(r, 8, 32, 2)
 		if d := r.Discarded[0]; d.Users != 4 || d.Rows != 16 || d.Reason != "test accounts of 2011" || d.At.IsZero() {
 			t.Errorf("%+v", d)
 		}
-		l.does("run", 0, "DISCARDED SHARD", "4 migrated + 8 left out", "3 planned = 1 done + 2 discarded")
-		t.Run("and taken back they come", func(t *testing.T) {
-			l.inTarget(deadMended)
-			l.does("dead republish --all", 0, "nothing is to be done")
-			again := decoded[producer.Republication](l, 0, "dead", "republish", next(ids[0]), next(ids[1]))
-			if again.Refused() > 0 || len(again.Shards) != 2 || again.Shards[0].Result != producer.Republished {
-				t.Errorf("%+v", again)
-			}
-			if left := l.ask(`SELECT count(*) FROM rehome.user_state`); left != "0" {
-				t.Errorf("%s users are still left out", left)
-			}
-			want := l.undisturbed()
-			check(l, l.reports(0), 0, 0, 0)
-			l.isAs(want)
-		})
+		l.does("run", 0, "DISCARDED SHARD", "4 migrated + 8 left out", "5 planned = 3 done + 2 discarded")
+		l.does("dead discard "+next(ids[0])+" --reason twice", 6, "is not dead")
 	})
-	t.Run("who does everyone again leaves them out, as many as they are by then", func(t *testing.T) {
-		l, ids := died(t)
-		discard(l, ids[0])
+	t.Run("and taken back they come", func(t *testing.T) {
 		l.inTarget(deadMended)
-		l.does("dead republish "+ids[1], 0)
-		check(l, l.reports(0), 4, 16, 1)
-		l.inLegacy(`INSERT INTO posts VALUES (100, 6, NULL, 'one more of somebody who is left out'), (101, 1, NULL, 'and of somebody who is not')`)
-		p := l.start("", "run", "--again", "--format", "json")
-		if got := p.Wait(l.ctx); got != 0 {
-			t.Fatalf("run --again ends with %d:\n%s%s", got, p.Stdout(), p.Stderr())
+		l.does("dead republish --all", 0, "nothing is to be done")
+		again := decoded[producer.Republication](l, 0, "dead", "republish", next(ids[0]), next(ids[1]))
+		if again.Refused() > 0 || len(again.Shards) != 2 || again.Shards[0].Result != producer.Republished {
+			t.Errorf("%+v", again)
 		}
-		var r report.Report
-		if err := json.Unmarshal([]byte(p.Stdout()), &r); err != nil {
-			t.Fatal(err)
-		}
-		check(l, r, 4, 17, 1)
-		l.holds("29", `SELECT count(*) FROM app.posts`)
+		l.holds("0", `SELECT count(*) FROM rehome.user_state`)
+		want := l.undisturbed()
+		l.without(l.reports(0), 0, 0, 0)
+		l.isAs(want)
 	})
+}
+
+func TestDiscardedAfterwards(t *testing.T) {
+	l, ids := died(t)
+	l.discard(ids[0])
+	l.inTarget(deadMended)
+	l.does("dead republish "+ids[1], 0)
+	l.without(l.reports(0), 4, 16, 1)
 	t.Run("an audit finds nothing new of them", func(t *testing.T) {
-		l, ids := died(t)
-		discard(l, ids[0])
-		l.inTarget(deadMended)
-		l.does("dead republish "+ids[1], 0)
-		check(l, l.reports(0), 4, 16, 1)
 		p := l.dir.Start(t, programs.Aggregator, l.environment(), "audit")
 		if got := p.Wait(l.ctx); got != 0 || !strings.Contains(p.Stdout(), "BOTH SIDES ARE THE SAME") {
 			t.Errorf("audit ends with %d:\n%s%s", got, p.Stdout(), p.Stderr())
 		}
 		p = l.dir.Start(t, programs.Aggregator, l.environment(), "explain", "6")
-		if got := p.Wait(l.ctx); got != 0 || !strings.Contains(p.Stdout(), "left_out") || !strings.Contains(p.Stdout(), "discarded") {
+		if got := p.Wait(l.ctx); got != 0 || !strings.Contains(p.Stdout(), "LEFT OUT") || !strings.Contains(p.Stdout(), "discarded") {
 			t.Errorf("explain ends with %d:\n%s%s", got, p.Stdout(), p.Stderr())
 		}
+	})
+	t.Run("who does everyone again leaves them out, as many as they are by then", func(t *testing.T) {
+		l.inLegacy(`INSERT INTO posts VALUES (100, 6, NULL, 'one more of somebody who is left out'), (101, 1, NULL, 'and of somebody who is not')`)
+		var r report.Report
+		if err := json.Unmarshal([]byte(l.says(0, "run", "--again", "--format", "json")), &r); err != nil {
+			t.Fatal(err)
+		}
+		l.without(r, 4, 17, 1)
+		l.holds("25", `SELECT count(*) FROM app.posts`)
 	})
 }
 
@@ -315,5 +287,5 @@ func next(id string) string {
 }
 
 func (l *lab) environment() []string {
-	return append(os.Environ(), "LEGACY_DSN="+l.legacy, "TARGET_DSN="+l.target, "NATS_URL=", "REHOME_SLOTS=1")
+	return append(os.Environ(), "LEGACY_DSN="+l.legacy, "TARGET_DSN="+l.target, "NATS_URL=", "REHOME_SLOTS=1", "REHOME_WAIT_LEASE=4s", "REHOME_WAIT_FROZEN=10s")
 }
