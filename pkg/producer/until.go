@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rehome/pkg/aggregator"
+	"rehome/pkg/ledger"
 	"rehome/pkg/report"
 )
 
@@ -87,7 +88,7 @@ func (l *looker) fits(ctx context.Context, s *aggregator.Sight) (bool, error) {
 		return true, nil
 	}
 	weight, found, err := l.ledger.Lightest(ctx, l.m.Name)
-	if takes := s.PerShard(weight); err != nil || !found || takes == 0 || takes < s.Controls.Left {
+	if takes := s.PerShard(weight); err != nil || !found || takes == 0 || takes < s.Controls.Left-ledger.Ahead {
 		l.idle = time.Time{}
 		return true, err
 	}
