@@ -69,9 +69,15 @@ func (s *siege) strikeNATS(f fault) (undo func()) {
 	}
 	switch f.kind {
 	case diskFull:
-		s.must(s.small.Fill())
+		if s.small == nil {
+			s.must(s.nats[0].Choke())
+		} else {
+			s.must(s.small.Fill())
+		}
 		return func() { // as the runbook has it
-			s.must(s.small.Free())
+			if s.small != nil {
+				s.must(s.small.Free())
+			}
 			s.must(s.nats[0].Restart(s.anyhow()))
 		}
 	case leaderLost:

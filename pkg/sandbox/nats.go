@@ -89,6 +89,15 @@ func (n *NATSServer) Lose() error {
 	return nil
 }
 
+// Choke makes every write fail that makes a file longer, as on a full disk, until the server is restarted. It is for those who may not
+// mount a SmallDisk.
+func (n *NATSServer) Choke() error {
+	if err := limitFiles(n.PID()); err != nil {
+		return fmt.Errorf("keep NATS server %s from writing: %w", n.name, err)
+	}
+	return nil
+}
+
 func (n *NATSServer) store() string {
 	if n.opts.Store != "" {
 		return n.opts.Store

@@ -1,12 +1,14 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -53,6 +55,30 @@ func TestCluster(t *testing.T) {
 }
 
 func TestSmallDisk(t *testing.T) {
+	t.Run("a server that is choked takes nothing until it is restarted", func(t *testing.T) {
+		n := NATS(t)
+		js := jetStream(t, n.URL())
+		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "KEPT", Subjects: []string{"kept"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Choke(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if _, err := js.Publish(ctx, "kept", []byte("lost")); err == nil {
+			t.Error("a server that cannot write has taken a message")
+		}
+		if err := n.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := jetStream(t, n.URL()).Publish(t.Context(), "kept", []byte("here")); err != nil {
+			t.Error(err)
+		}
+	})
+	if os.Geteuid() != 0 {
+		return // nobody else may mount
+	}
 	disk := SmallDisk(t, 4<<20)
 	if err := disk.Fill(); err != nil {
 		t.Fatal(err)

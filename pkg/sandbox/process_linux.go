@@ -6,9 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 )
 
-const ipcRemove = 0 // IPC_RMID of <linux/ipc.h>
+const (
+	ipcRemove = 0 // IPC_RMID of <linux/ipc.h>
+	fileSize  = 1 // RLIMIT_FSIZE of <linux/resource.h>
+)
 
 func dieWithParent(attr *syscall.SysProcAttr, death syscall.Signal) { attr.Pdeathsig = death }
 
@@ -40,4 +44,14 @@ func alive(pid int) bool {
 // removeSegment frees a System V shared memory segment that a killed PostgreSQL left.
 func removeSegment(id int) {
 	_, _, _ = syscall.Syscall(syscall.SYS_SHMCTL, uintptr(id), ipcRemove, 0)
+}
+
+// limitFiles makes every write of a process fail that makes a file longer.
+func limitFiles(pid int) error {
+	none := [2]uint64{}
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), fileSize, uintptr(unsafe.Pointer(&none)), 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 )
@@ -31,7 +30,7 @@ func SmallDisk(t testing.TB, bytes int64) *Disk {
 	if err := os.Mkdir(d.path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("tmpfs", d.path, "tmpfs", 0, "size="+strconv.FormatInt(bytes, 10)); err != nil {
+	if err := mount(d.path, bytes); err != nil {
 		t.Fatalf("mount a file system of %d bytes, which only root may: %v", bytes, err)
 	}
 	return d
@@ -71,6 +70,3 @@ func (d *Disk) Free() error {
 	}
 	return nil
 }
-
-// unmount takes the disk off a home that has one.
-func unmount(home string) { _ = syscall.Unmount(filepath.Join(home, diskDir), syscall.MNT_DETACH) }
