@@ -149,7 +149,8 @@ func progress(m *ledger.Migration, waves []ledger.Wave, gates []ledger.Gate) rep
 		p.Shards.Done += int64(w.Done)
 		p.Shards.Dead += int64(w.Dead)
 		p.Shards.Pending += int64(w.Planned)
-		p.Shards.Planned += int64(w.Planned + w.Done + w.Dead)
+		p.Shards.Discarded += int64(w.Discarded)
+		p.Shards.Planned += int64(w.Planned + w.Done + w.Dead + w.Discarded)
 		p.Working += w.Working
 		if w.Planned > 0 && p.Wave == "" && w.Wave < len(record.Waves) {
 			p.Wave = record.Waves[w.Wave].Name

@@ -74,8 +74,10 @@ func (p Progress) Of(planned Progress) Progress {
 	return out
 }
 
-// Loaded reports whether every planned shard is done.
-func (p Progress) Loaded() bool { return p.Shards.Planned > 0 && p.Shards.Done >= p.Shards.Planned }
+// Loaded reports whether every planned shard is done, or discarded.
+func (p Progress) Loaded() bool {
+	return p.Shards.Planned > 0 && p.Shards.Done+p.Shards.Discarded >= p.Shards.Planned
+}
 
 // Needed returns how many slots have to be at work for so many rows to be moved within the time left, when one slot has moved the measured rows in
 // the time that they took. It is 0 where that cannot be told: nothing was measured, or no time is left.

@@ -134,13 +134,23 @@ func receipt(ordinal, generation int, state shard.State, migrated, rows int64) s
 	return r
 }
 
+// leftOut is the receipt of a shard that was discarded.
+func leftOut(r shard.Receipt) shard.Receipt {
+	for i := range r.Tables {
+		r.Tables[i].Written, r.Tables[i].LeftOut = 0, r.Tables[i].Source
+	}
+	return r
+}
+
 func TestTally(t *testing.T) {
 	receipts := []shard.Receipt{
 		receipt(0, 0, shard.Done, 5, 10), receipt(0, 1, shard.Done, -1, -3), // done, and once more with signed numbers
 		receipt(1, 0, shard.Dead, 0, 0), receipt(1, 1, shard.Dead, 0, 0), receipt(1, 2, shard.Done, 3, 4),
 		receipt(2, 0, shard.Done, 1, 1), receipt(2, 1, shard.Dead, 0, 0),
+		receipt(3, 0, shard.Dead, 0, 0), leftOut(receipt(3, 1, shard.Discarded, 0, 7)), // let go
+		receipt(4, 0, shard.Dead, 0, 0), leftOut(receipt(4, 1, shard.Discarded, 0, 5)), receipt(4, 2, shard.Done, 2, 5), // and taken back
 	}
-	want := Progress{Users: Users{Migrated: 8}, Rows: 19 + -7 + 7 + 1, Moved: 24, Shards: Shards{Done: 2, Dead: 1}}
+	want := Progress{Users: Users{Migrated: 10}, Rows: 19 + -7 + 7 + 1 + 9, Moved: 24 + 14 + 10, Shards: Shards{Done: 3, Dead: 1, Discarded: 1}}
 	t.Run("each shard and generation counts once, and a shard ends as its newest generation, in any order", rapid.MakeCheck(func(t *rapid.T) {
 		again := rapid.SliceOf(rapid.SampledFrom(receipts)).Draw(t, "again")
 		all := rapid.Permutation(append(append([]shard.Receipt{}, receipts...), again...)).Draw(t, "order")

@@ -70,6 +70,7 @@ func full() Facts {
 			{Cause: "values:app.posts.kind", Users: 93, Rows: 6_285, SampleKeys: []string{"17", "1004", "22871", "1000042", "12345678"}},
 			{Cause: "waits:app.posts.parent_id", Rows: 890},
 		},
+		Discarded: []Discarded{{Shard: 17, Users: 4, Rows: 1600, Reason: "test accounts of 2011", At: begun}},
 		Conflicts: []Conflict{
 			{Table: "app.posts", Kind: "changed", Rows: 14, Settled: 4, SampleKeys: []string{"17", "1004"}}, {Table: "app.posts", Kind: "deleted", Rows: 1}, {Table: "app.users", Kind: "added", Rows: 2},
 		},
