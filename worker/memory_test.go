@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -29,7 +30,7 @@ const memoryTarget = `
 const memoryMapping = `
 name: memory
 legacy: {time_zone: UTC}
-users: {from: users, key: id, shard_rows: 20000}
+users: {from: users, key: id, shard_rows: %d}
 tables:
   - into: app.users
     from: users
@@ -116,7 +117,14 @@ type memoryMigration struct {
 
 func newMemoryMigration(t *testing.T, fill string) memoryMigration {
 	t.Helper()
-	from, to := sandbox.MariaDB(t), sandbox.Postgres(t)
+	from := sandbox.MariaDB(t)
+	fillLegacy(t, from, fill)
+	return newMigrationOf(t, from, 20_000)
+}
+
+// fillLegacy makes the legacy tables and fills them.
+func fillLegacy(t *testing.T, from, fill string) {
+	t.Helper()
 	db, err := sandbox.Open(from)
 	if err != nil {
 		t.Fatal(err)
@@ -125,6 +133,12 @@ func newMemoryMigration(t *testing.T, fill string) memoryMigration {
 	if _, err := db.ExecContext(t.Context(), memoryLegacy+fill); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// newMigrationOf is a migration of a filled legacy database, in shards of so many rows, into a target and by a queue of its own.
+func newMigrationOf(t *testing.T, from string, shardRows int) memoryMigration {
+	t.Helper()
+	to := sandbox.Postgres(t)
 	conn, err := pgx.Connect(t.Context(), to)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +148,7 @@ func newMemoryMigration(t *testing.T, fill string) memoryMigration {
 		t.Fatal(err)
 	}
 	m := memoryMigration{dir: programs.NewDir(t)}
-	m.dir.Write(t, "migration.yaml", memoryMapping)
+	m.dir.Write(t, "migration.yaml", fmt.Sprintf(memoryMapping, shardRows))
 	m.env = []string{"LEGACY_DSN=" + from, "TARGET_DSN=" + to, "NATS_URL=" + sandbox.NATS(t).URL()}
 	return m
 }

@@ -57,6 +57,9 @@ type claimRow struct {
 	slots          int            // the limit; 0 is none
 }
 
+// Ahead is how long before a deadline shards that are still in work begin to be rolled back, so that one has to end before that.
+const Ahead = 2 * time.Second
+
 // Claim asks for a shard in a short transaction on conn, which must be the session that Begin then uses: the ledger notes its
 // backend as the holder's. The holder is this incarnation of the process and must have called Beat before. What a row of the shard's weight takes the
 // claimer, 0 where it has no idea, tells whether the shard would end before the deadline.
@@ -134,7 +137,7 @@ func (r *claimRow) answer(id shard.ID, perRow time.Duration) Claim {
 		claim.Answer, claim.Reason = Paused, *r.halted
 	case r.paused != nil:
 		claim.Answer, claim.Reason = Paused, *r.paused
-	case r.left != nil && *r.left <= time.Duration(r.Weight)*perRow:
+	case r.left != nil && *r.left-Ahead <= time.Duration(r.Weight)*perRow:
 		claim.Answer = Late
 	default:
 		claim.Answer = Claimed

@@ -149,7 +149,7 @@ func TestClaimUnderControls(t *testing.T) {
 		for _, tt := range []struct {
 			perRow time.Duration
 			want   Answer
-		}{{7 * time.Second, Late}, {5 * time.Second, Claimed}, {0, Claimed}} {
+		}{{7 * time.Second, Late}, {5900 * time.Millisecond, Late}, {5 * time.Second, Claimed}, {0, Claimed}} {
 			claim, err := b.Claim(t.Context(), conn, id(m, 0), b.holder, tt.perRow)
 			b.must(err)
 			if claim.Answer != tt.want {

@@ -11,7 +11,6 @@ import (
 
 // When an order changes by itself.
 const (
-	ahead     = 2 * time.Second  // of the deadline, shards in work are rolled back
 	measured  = 10 * time.Second // after which a measurement says nothing any more
 	standLong = 2 * time.Minute  // that a shard stands still before it is rolled back: both databases keep a transaction open for it
 )
@@ -55,7 +54,7 @@ func (s *state) order() order {
 		o.shut("paused: " + s.Paused)
 	case !s.Deadline.IsZero() && left <= 0:
 		o.shut("the deadline has passed")
-	case s.tooLate, !s.Deadline.IsZero() && left <= ahead:
+	case s.tooLate, !s.Deadline.IsZero() && left <= ledger.Ahead:
 		o.shut("nothing that ends before the deadline")
 	case gauge.Pace <= 0:
 		o.shut("standing still: " + gauge.Reason)
@@ -88,7 +87,7 @@ func (s *state) rollback(gauge throttle.Gauge) string {
 	switch {
 	case s.Paused != "" && s.Rollback:
 		return "paused by the operator: " + s.Paused
-	case !s.Deadline.IsZero() && s.Left-s.age <= ahead:
+	case !s.Deadline.IsZero() && s.Left-s.age <= ledger.Ahead:
 		return "the deadline has come"
 	case gauge.Pace <= 0 && s.stood >= standLong:
 		return fmt.Sprintf("nothing was allowed to move for %s: %s", standLong, gauge.Reason)

@@ -127,7 +127,7 @@ func (w *watch) lateness(ctx context.Context) {
 	}
 	w.light = time.Now()
 	if weight, found, err := w.Ledger.Lightest(ctx, w.Migration); err == nil {
-		w.late = found && w.read.Left <= time.Duration(weight)*w.perRow()
+		w.late = found && w.read.Left-ledger.Ahead <= time.Duration(weight)*w.perRow()
 	}
 }
 
