@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -127,31 +128,33 @@ func (s *siege) strikeLink(f fault) (undo func()) {
 	}
 }
 
-// jetStream asks the servers of the siege.
-func (s *siege) jetStream(do func(jetstream.JetStream)) {
+// leader is the server that leads the stream of tasks, or any where none is known to.
+func (s *siege) leader() *sandbox.NATSServer {
 	s.Helper()
-	nc, err := nats.Connect(s.nats[0].URL())
-	s.must(err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	s.must(err)
-	do(js)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Second) // a cluster without a leader does not answer
+	defer cancel()
+	name, err := streamLeader(ctx, s.nats[0].URL())
+	for _, n := range s.nats {
+		if err == nil && n.Name() == name {
+			return n
+		}
+	}
+	return s.nats[1]
 }
 
-// leader is the server that leads the stream of tasks, or any where none is known to.
-func (s *siege) leader() (found *sandbox.NATSServer) {
-	s.Helper()
-	found = s.nats[1]
-	s.jetStream(func(js jetstream.JetStream) {
-		stream, err := js.Stream(s.ctx, "REHOME_COMMUNITY_SHARDS")
-		if err != nil || stream.CachedInfo().Cluster == nil {
-			return
-		}
-		for _, n := range s.nats {
-			if n.Name() == stream.CachedInfo().Cluster.Leader {
-				found = n
-			}
-		}
-	})
-	return found
+func streamLeader(ctx context.Context, url string) (name string, err error) {
+	nc, err := nats.Connect(url)
+	if err != nil {
+		return "", err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return "", err
+	}
+	stream, err := js.Stream(ctx, "REHOME_COMMUNITY_SHARDS")
+	if err != nil || stream.CachedInfo().Cluster == nil {
+		return "", err
+	}
+	return stream.CachedInfo().Cluster.Leader, nil
 }
