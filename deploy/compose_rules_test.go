@@ -16,8 +16,8 @@ import (
 )
 
 // compose reads the text of docker-compose.yml as docker compose does, with all its profiles: schema, references, what is merged into
-// its services.
-func compose(ctx context.Context, source []byte) (*types.Project, error) {
+// its services. The environment is what stands in its ${NAME}s.
+func compose(ctx context.Context, source []byte, environment ...string) (*types.Project, error) {
 	top, err := filepath.Abs("..")
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func compose(ctx context.Context, source []byte) (*types.Project, error) {
 	return loader.LoadWithContext(ctx, types.ConfigDetails{
 		WorkingDir:  top,
 		ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(top, "docker-compose.yml"), Content: source}},
-		Environment: types.Mapping{},
+		Environment: types.NewMapping(environment),
 	}, func(o *loader.Options) { o.Profiles = []string{"*"} })
 }
 
