@@ -30,8 +30,8 @@ type View struct {
 	meter report.Meter
 	last  time.Time // when something was shown last
 
-	block []string // what stands on the terminal
-	due   []string // what is to stand there, if it was held back
+	block  []string         // what stands on the terminal
+	newest *report.Progress // what is to stand there, if it was held back
 
 	held     string // the newest plain line, if it was held back
 	previous string // the plain line before it
@@ -65,8 +65,11 @@ func (v *View) Show(p report.Progress) {
 	news := v.state != p.State || !slices.Equal(notes, v.notes)
 	if v.size == nil {
 		v.say(p, notes, news, now)
-	} else if v.due = v.meter.Lines(p); news || now.Sub(v.last) >= drawEvery {
-		v.draw(now)
+	} else {
+		v.newest = &p
+		if news || now.Sub(v.last) >= drawEvery {
+			v.draw(now)
+		}
 	}
 	v.state, v.notes = p.State, notes
 }
@@ -94,10 +97,10 @@ func (v *View) say(p report.Progress, notes []string, news bool, now time.Time) 
 	_, _ = v.out.Write(b.Bytes())
 }
 
-// draw puts what is due in the place of what stands on the terminal, which it erases only where the new text is shorter.
+// draw puts the newest sight in the place of what stands on the terminal, which it erases only where the new text is shorter.
 func (v *View) draw(now time.Time) {
 	width, height := v.size()
-	lines := fit(v.due, height-1)
+	lines := fit(v.meter.Lines(*v.newest, width-1), height-1)
 	var b bytes.Buffer
 	b.WriteString(up(len(v.block)))
 	for i, line := range lines {
@@ -105,7 +108,7 @@ func (v *View) draw(now time.Time) {
 		b.WriteString(lines[i] + "\x1b[K\n")
 	}
 	b.WriteString("\x1b[J")
-	v.block, v.due, v.last = lines, nil, now
+	v.block, v.newest, v.last = lines, nil, now
 	_, _ = v.out.Write(b.Bytes()) // what cannot be shown stops nothing
 }
 
@@ -128,7 +131,7 @@ func (v *View) Write(text []byte) (int, error) {
 func (v *View) Close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.due != nil {
+	if v.newest != nil {
 		v.draw(time.Now())
 	}
 	if v.held != "" {

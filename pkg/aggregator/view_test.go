@@ -185,7 +185,7 @@ func TestTerminalView(t *testing.T) {
 			v.Show(moved(10))
 			time.Sleep(time.Second) //nolint:forbidigo // of the bubble's clock, which does not wait
 			v.Show(moved(20))
-			s.shows(t, "community loading wave Früh\n  users    0 of 0\n  rows     20 written, 10 r\n  shards   2 of 10 done\n  workers  none is alive")
+			s.shows(t, "community loading wave Früh\n  users    0 of 0\n  rows     20 written, 10\n           rows/s\n  shards   2 of 10 done\n  workers  none is alive")
 			p := moved(30)
 			p.Step, p.State = "closing counts", "settling"
 			v.Show(p)
@@ -205,11 +205,11 @@ func TestTerminalView(t *testing.T) {
 		}
 	})
 	t.Run("a terminal with few lines shows the first and the last", func(t *testing.T) {
-		v, s := terminal(60, 4)
+		v, s := terminal(100, 4)
 		p := moved(10)
 		p.Controls.Paused = "backup"
 		v.Show(p)
-		s.shows(t, "community loading wave Früh  10.0%\n  workers  none is alive\n  paused   since 0001-01-01 00:00 UTC: backup; producer res")
+		s.shows(t, "community loading wave Früh  10.0%\n  workers  none is alive\n  paused   since 0001-01-01 00:00 UTC: backup; producer resume goes on")
 	})
 	t.Run("lines of a log stand above the block", func(t *testing.T) {
 		v, s := terminal(28, 24)
@@ -230,11 +230,11 @@ func TestTerminalView(t *testing.T) {
 		s.shows(t, log+"another\ncommunity loading  closing \nbehind it")
 	})
 	t.Run("what a terminal would obey is not written to it", func(t *testing.T) {
-		v, s := terminal(80, 24)
+		v, s := terminal(120, 24)
 		p := moved(10)
 		p.Step, p.Controls.Paused = "closing", "\x1b]0;title\a\x1b[2Jbackup\u202e"
 		v.Show(p)
-		s.shows(t, "community loading  closing\n  paused  since 0001-01-01 00:00 UTC:  ]0;title  [2Jbackup ; producer resume go")
+		s.shows(t, "community loading  closing\n  paused  since 0001-01-01 00:00 UTC:  ]0;title  [2Jbackup ; producer resume goes on")
 	})
 	t.Run("however often it is told, it draws five times a second, the last sight and news at once", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

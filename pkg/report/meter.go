@@ -55,10 +55,10 @@ func (m *Meter) Line(p Progress) string {
 	return b.String()
 }
 
-// Lines returns the progress as a block of lines.
-func (m *Meter) Lines(p Progress) []string {
+// Lines returns the progress as a block of lines, for a terminal with so many columns.
+func (m *Meter) Lines(p Progress, width int) []string {
 	if p.Step != "" {
-		return append([]string{p.title() + "  " + p.Step}, block(p.controls())...)
+		return append([]string{p.title() + "  " + p.Step}, block(p.controls(), width)...)
 	}
 	head := p.title() + "  " + p.percent()
 	if left := m.left(p); left != "" {
@@ -67,7 +67,7 @@ func (m *Meter) Lines(p Progress) []string {
 	rows := m.numbers(p)
 	rows = append(rows, p.waves()...)
 	rows = append(rows, p.workers()...)
-	return append([]string{head}, block(append(rows, p.controls()...))...)
+	return append([]string{head}, block(append(rows, p.controls()...), width)...)
 }
 
 // numbers are the sums.
@@ -98,7 +98,7 @@ func (m *Meter) rate() string {
 // left spells how long it will take at that rate; empty where that cannot be told.
 func (m *Meter) left(p Progress) string {
 	rate, rows := m.perSecond(), p.PlannedRows-p.Moved
-	if rate <= 0 || rows <= 0 || p.Loaded() {
+	if rate <= 0 || rows <= 0 || p.Loaded() || p.Controls.Paused != "" {
 		return ""
 	}
 	return "about " + Duration(float64(rows)/rate) + " left"

@@ -25,17 +25,36 @@ func (p *Progress) Notes() []string {
 	return notes
 }
 
-// block writes each row on a line of its own.
-func block(rows []detail) []string {
-	width := 0
-	for _, r := range rows {
-		width = max(width, utf8.RuneCountInString(r.label))
+// block writes each detail on a line of its own, and on further ones where it is wider than so many columns.
+func block(details []detail, width int) (lines []string) {
+	label := 0
+	for _, d := range details {
+		label = max(label, utf8.RuneCountInString(d.label))
 	}
-	lines := make([]string, len(rows))
-	for i, r := range rows {
-		lines[i] = "  " + r.label + strings.Repeat(" ", width-utf8.RuneCountInString(r.label)) + "  " + r.text
+	for _, d := range details {
+		head := "  " + d.label + strings.Repeat(" ", label-utf8.RuneCountInString(d.label)) + "  "
+		for _, line := range wrap(d.text, width-label-4) {
+			lines = append(lines, head+line)
+			head = strings.Repeat(" ", label+4)
+		}
 	}
 	return lines
+}
+
+// wrap breaks a text between its words into lines of so many letters. A word that is longer has a line of its own.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for word := range strings.SplitSeq(text, " ") {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
 }
 
 // mostWaves is how many waves are shown, before those that are over are left out.

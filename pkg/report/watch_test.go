@@ -39,7 +39,7 @@ func shownAt(p Progress) string {
 	before.Moved -= 20_000
 	m.Add(before, begun)
 	m.Add(p, begun.Add(10*time.Second))
-	return strings.Join(m.Lines(p), "\n")
+	return strings.Join(m.Lines(p, 80), "\n")
 }
 
 func TestLines(t *testing.T) {
@@ -52,12 +52,14 @@ func TestLines(t *testing.T) {
   wave odd       20 of 20 users, gate passed all the same, as told
   wave regulars  52,325 of 80,000 users, gate open
   wave rest      0 of 9,980 users
-  workers        8, 15 of 16 slots busy, 1 stopping, 2 have not seen the newest controls
+  workers        8, 15 of 16 slots busy, 1 stopping, 2 have not seen the newest
+                 controls
   slow           5 workers: rows=5000
   slow           1 worker: an outage of NATS
   pace           at 62 %: 36 of 40 threads running in the legacy server
   limits         slots=16 threads=40
-  until          2026-11-23 05:00 UTC, 2h10m left; needs 12 slots, 15 are at work
+  until          2026-11-23 05:00 UTC, 2h10m left; needs 12 slots, 15 are at
+                 work
   dead           1 shard is dead: producer dead list tells why`
 		if diff := cmp.Diff(want, shownAt(busy())); diff != "" {
 			t.Error(diff)
@@ -71,7 +73,7 @@ func TestLines(t *testing.T) {
 			Deadline: begun, Left: -time.Second,
 		}
 		p.Workers, p.Needed = Workers{}, 0
-		want := `community paused wave regulars  62.3%  about 3m08s left
+		want := `community paused wave regulars  62.3%
   users          62,345 of 100,000, 12 of them quarantined
   rows           623,450 written, 2,000 rows/s
   shards         312 of 400 done, 15 in work
@@ -80,7 +82,8 @@ func TestLines(t *testing.T) {
   workers        none is alive
   until          06:00 Europe/Berlin, which is over
   dead           1 shard is dead: producer dead list tells why
-  paused         since ` + clockTime(begun) + `, shards in work were rolled back: backup` + "\x1b[2J" + ` of the replica; producer resume goes on
+  paused         since ` + clockTime(begun) + `, shards in work were rolled back:
+                 backup` + "\x1b[2J" + ` of the replica; producer resume goes on
   halted         the schema has changed`
 		if diff := cmp.Diff(want, shownAt(p)); diff != "" {
 			t.Error(diff)
@@ -111,10 +114,26 @@ func TestLines(t *testing.T) {
 	t.Run("before it can be told, nobody guesses how many slots it needs", func(t *testing.T) {
 		p := busy()
 		p.Needed = 0
-		if !strings.Contains(shownAt(p), "2h10m left; how many slots that needs is not known yet") {
+		if !strings.Contains(strings.Join(strings.Fields(shownAt(p)), " "), "2h10m left; how many slots that needs is not known yet") {
 			t.Error(shownAt(p))
 		}
 	})
+}
+
+func TestWrap(t *testing.T) {
+	t.Run("no word is lost, and no line is wider but for a word that is", rapid.MakeCheck(func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.StringMatching(`[a-zü]{1,12}`), 1, 20).Draw(t, "words"), " ")
+		width := rapid.IntRange(-3, 30).Draw(t, "width")
+		lines := wrap(text, width)
+		if strings.Join(lines, " ") != text {
+			t.Fatalf("%q", lines)
+		}
+		for _, line := range lines {
+			if strings.Contains(line, " ") && len([]rune(line)) > width {
+				t.Fatalf("%q is wider than %d", line, width)
+			}
+		}
+	}))
 }
 
 func TestNotes(t *testing.T) {
