@@ -12,8 +12,8 @@ import (
 	"rehome/pkg/sandbox/programs"
 )
 
-// counts of what a migration has in the target: its rows, its rows in the ledger, its partitions.
-type held struct{ Users, Posts, Shards, Events, Partitions int }
+// held counts what a migration has in the target and in the ledger.
+type held struct{ Users, Posts, Shards, Events, Manifest int }
 
 func (s *site) holds(t *testing.T, schema, migration string) (h held) {
 	t.Helper()
@@ -25,8 +25,8 @@ func (s *site) holds(t *testing.T, schema, migration string) (h held) {
 	err = conn.QueryRow(t.Context(), fmt.Sprintf(`
 		SELECT (SELECT count(*) FROM %[1]s.users), (SELECT count(*) FROM %[1]s.posts), (SELECT count(*) FROM rehome.shard WHERE migration = $1),
 		       (SELECT count(*) FROM rehome.event WHERE migration = $1),
-		       (SELECT count(*) FROM pg_class WHERE relnamespace = 'rehome'::regnamespace AND relkind = 'r' AND relname LIKE '%%\_\_' || $1)`, schema), migration).
-		Scan(&h.Users, &h.Posts, &h.Shards, &h.Events, &h.Partitions)
+		       (SELECT count(*) FROM rehome.manifest WHERE migration = $1)`, schema), migration).
+		Scan(&h.Users, &h.Posts, &h.Shards, &h.Events, &h.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +103,9 @@ func TestTwoMigrationsAtOnce(t *testing.T) {
 	}
 	if h := s.holds(t, "app", "shop"); h != (held{}) {
 		t.Errorf("shop holds %+v when bank has ended", h)
+	}
+	if exit, r := ended(t, run("shop")); exit != 0 || r.Users != whole {
+		t.Errorf("shop once more: exit status %d, users %+v, %v", exit, r.Users, r.Reasons)
 	}
 	if exit := wait(t, dirs["bank"].Start(t, programs.Aggregator, env("producer", "bank"), "audit")); exit != 0 {
 		t.Errorf("audit of bank: exit status %d", exit)
