@@ -59,7 +59,7 @@ SEED ?= 1
 chaos: servers ## the fault battery: RUNS=200 migrations with faults of chance, from SEED=1 on
 	@mkdir -p bin
 	CHAOS_RUNS=$(RUNS) CHAOS_SEED=$(SEED) go test -count=1 -timeout 0 -v -run '^TestChaos$$' ./producer | \
-		tee bin/chaos.log | grep -E --line-buffered '^ +chaos_[a-z]+_test.go.*(seed [0-9]+|sieges)|^ {10,}[0-9a-zA-Z]|^(---|FAIL|ok)'
+		tee bin/chaos.log | grep -E --line-buffered 'seed [0-9]+( on|:)|sieges of|^ {10,}[0-9]+  |^(FAIL|ok)'
 
 .PHONY: cover
 cover: servers ## statement coverage of all packages: bin/cover.html
