@@ -41,6 +41,35 @@ func TestChaos(t *testing.T) {
 	}
 }
 
+func TestSchedule(t *testing.T) {
+	t.Run("the same seed gives the same faults, and another one others", func(t *testing.T) {
+		if one, again := newSchedule(7).String(), newSchedule(7).String(); one != again || one == newSchedule(8).String() {
+			t.Errorf("seed 7 gives %s\nand %s", one, again)
+		}
+	})
+	t.Run("somebody is always left to do the work", func(t *testing.T) {
+		for seed := range uint64(1000) {
+			for _, f := range newSchedule(seed).faults {
+				if f.lasts == forGood && f.on != "worker 3" {
+					t.Errorf("seed %d: %s", seed, f)
+				}
+			}
+		}
+	})
+	t.Run("few sieges have every kind of fault", func(t *testing.T) {
+		plans := covering(1)
+		seen := map[kind]bool{}
+		for _, plan := range plans {
+			for _, k := range plan.kinds() {
+				seen[k] = true
+			}
+		}
+		if len(seen) != 16 || len(plans) > 12 {
+			t.Errorf("%d sieges have %d kinds of faults", len(plans), len(seen))
+		}
+	})
+}
+
 // chaosPlans returns the schedules of as many runs as are asked for, or few that have every kind.
 func chaosPlans(t *testing.T) (plans []schedule) {
 	t.Helper()
