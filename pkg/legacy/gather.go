@@ -1,10 +1,12 @@
 package legacy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"rehome/pkg/keyspace"
 	"rehome/pkg/mapping"
@@ -45,7 +47,8 @@ func (s *Snapshot) gatherPart(ctx context.Context, p *mapping.RowPlan, slice sha
 	if err != nil {
 		return err
 	}
-	for first, size := 0, firstGathered; first < len(units); {
+	size := s.gathered.last(p)
+	for first := 0; first < len(units); {
 		b := s.batch(p, slice, units, first, min(first+size, len(units)))
 		if err := b.readAttributes(ctx); err != nil {
 			return s.failed(err, "read the attributes in %s for %s", p.Gather.Plan.Source, p.Into)
@@ -56,7 +59,29 @@ func (s *Snapshot) gatherPart(ctx context.Context, p *mapping.RowPlan, slice sha
 		first += len(b.units)
 		size = b.next(size)
 	}
+	s.gathered.note(p, max(size, firstGathered))
 	return nil
+}
+
+// sizes remember how large batches of a plan may be, as each takes round trips, and shards of one population are much alike.
+type sizes struct {
+	mu sync.Mutex
+	of map[*mapping.RowPlan]int
+}
+
+func (s *sizes) last(p *mapping.RowPlan) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.of[p], firstGathered)
+}
+
+func (s *sizes) note(p *mapping.RowPlan, size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of == nil {
+		s.of = map[*mapping.RowPlan]int{}
+	}
+	s.of[p] = size
 }
 
 // A batch is a run of a slice's users whose attributes are in memory.
@@ -112,7 +137,7 @@ func (b *batch) next(size int) int {
 	switch {
 	case b.cut:
 		return max(1, len(b.units))
-	case b.bytes < gatherBytes/2:
+	case b.bytes < gatherBytes/2 && len(b.units) == size:
 		return min(2*size, mostGathered)
 	}
 	return size

@@ -207,3 +207,26 @@ func TestWeighingManyRanges(t *testing.T) {
 		t.Error(err, diff)
 	}
 }
+
+func TestRoundTripsOfGatheringDoNotGrowWithUsers(t *testing.T) {
+	f := withAttributes(t, "INT")
+	crowd(t, f, 3000, "'home'")
+	c := gathering(t, f)
+	asked := func(users int) int {
+		t.Helper()
+		s := f.snapshot(t, Reading{Users: c.Keys})
+		defer s.Close()
+		before := status(t, s.conn, "Com_stmt_execute")
+		slice, got := shard.Slice{Kind: shard.OfUsers, Range: keyspace.Range{Through: keyspace.Key{strconv.Itoa(users)}}}, map[string]gathered{}
+		if err := gatheredRows(t, s, c.Plans[0], slice, got); err != nil || len(got) != users {
+			t.Fatalf("%d users of %d, %v", len(got), users, err)
+		}
+		return status(t, s.conn, "Com_stmt_execute") - before
+	}
+	for range 2 {
+		asked(3000) // by then it is known how large a batch may be
+	}
+	if many, few := asked(3000), asked(300); many != few {
+		t.Errorf("%d statements for 3,000 users, %d for 300", many, few)
+	}
+}

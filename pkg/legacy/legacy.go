@@ -20,11 +20,12 @@ const idleSessions = 256
 
 // A DB is a pool of strict, read-only connections to one legacy database. It is safe for concurrent use; its opener closes it.
 type DB struct {
-	pool    *sql.DB
-	name    string // of the database
-	address string // host:port/db as user, for errors
-	at      string // host:port, or the path of a socket
-	version version
+	pool     *sql.DB
+	name     string // of the database
+	address  string // host:port/db as user, for errors
+	at       string // host:port, or the path of a socket
+	version  version
+	gathered sizes
 }
 
 // Open connects to the database that the configuration names, and refuses servers older than MySQL 5.7 and MariaDB 10.5. The

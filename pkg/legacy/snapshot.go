@@ -30,6 +30,7 @@ type Snapshot struct {
 	users    mapping.Keyspace
 	maxRow   int64
 	position Position
+	gathered *sizes
 }
 
 // Snapshot opens a snapshot of this moment.
@@ -38,7 +39,7 @@ func (db *DB) Snapshot(ctx context.Context, r Reading) (*Snapshot, error) {
 	if err != nil {
 		return nil, failed(err, "connect to the legacy database at %s", db.address)
 	}
-	s := &Snapshot{conn: conn, users: r.Users, maxRow: r.MaxRowBytes}
+	s := &Snapshot{conn: conn, users: r.Users, maxRow: r.MaxRowBytes, gathered: &db.gathered}
 	if s.maxRow == 0 {
 		s.maxRow = DefaultMaxRowBytes
 	}
