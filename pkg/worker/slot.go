@@ -255,7 +255,7 @@ func (s *slot) claimed(ctx context.Context, claim ledger.Claim, mapped fitted) e
 	e := ending{claim: claim, what: "failed: " + kind.String(), delay: outageDelay, letter: letter, err: errors.Join(err, noted)}
 	if letter != nil {
 		e.what = "dead"
-		e.delay = retryDelay // the next delivery finds it dead in the ledger, and mirrors it
+		e.delay = 0 // the next delivery finds it dead in the ledger, and mirrors it
 	}
 	return e
 }
