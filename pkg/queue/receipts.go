@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	receiptWindow = 64              // receipts under way to us at once
+	receiptWindow = 1024            // receipts under way to us at once: a whole run is to be read again within seconds
 	readerLife    = 5 * time.Minute // after which the server forgets a reader that has gone
 )
 
