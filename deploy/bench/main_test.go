@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { sandbox.Main(m) }
 
-const look = 200 * time.Millisecond
+const look = 500 * time.Millisecond
 
 // A rig is one migration of a generated population, with servers of its own process.
 type rig struct {

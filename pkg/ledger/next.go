@@ -9,8 +9,8 @@ import (
 	"rehome/pkg/shard"
 )
 
-// waiting is the planned shards of one mapping: lists of equal length.
-type waiting struct {
+// A lot is the planned shards of one mapping: lists of equal length.
+type lot struct {
 	run, mapping, schema string
 	ordinals, waves      []int32
 	generations          []int32
@@ -33,7 +33,7 @@ func (l *Ledger) Next(ctx context.Context, name string, wave int) ([]shard.Task,
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	found, err := collect(rows, what, func(w *waiting) []any {
+	found, err := collect(rows, what, func(w *lot) []any {
 		return []any{&w.run, &w.mapping, &w.schema, &w.ordinals, &w.generations, &w.waves, &w.weights}
 	})
 	if err != nil {
@@ -42,9 +42,9 @@ func (l *Ledger) Next(ctx context.Context, name string, wave int) ([]shard.Task,
 	return inOrder(name, found), nil
 }
 
-func inOrder(name string, found []waiting) []shard.Task {
+func inOrder(name string, found []lot) []shard.Task {
 	type place struct {
-		*waiting
+		*lot
 		at int
 	}
 	var places []place
