@@ -30,7 +30,7 @@ func collectCommand(t *telemetry.Telemetry) *cobra.Command {
 			if err := s.Load(nil); err != nil {
 				return err
 			}
-			return collect(c.Context(), s, t)
+			return settings.Asked(c.Context(), collect(c.Context(), s, t))
 		},
 	}, s)
 }
@@ -80,11 +80,7 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 		}
 		return aggregator.Collect(ctx, conn, ledger.Open(pool), name, view.Show)
 	})
-	err = group.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil // asked to stop, and did so
-	}
-	return err
+	return group.Wait()
 }
 
 // natsOptions are those of the given NATS, with the rights of the role.

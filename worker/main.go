@@ -44,7 +44,7 @@ func run(ctx context.Context) error {
 			if err := s.Load(nil); err != nil {
 				return err
 			}
-			return serve(c.Context(), s, t)
+			return settings.Asked(c.Context(), serve(c.Context(), s, t))
 		},
 	}
 	s.Bind(command.Flags())

@@ -61,11 +61,7 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config.ConnConfig, "worker") },
 	}
 	check(health, w, pool, conn, s.Migration)
-	err = answering(ctx, s, health, func(ctx context.Context) error { return work(ctx, w, pool, s.Migration) })
-	if interrupt := (*settings.Interrupt)(nil); errors.As(context.Cause(ctx), &interrupt) && errors.Is(err, context.Canceled) {
-		return nil // asked to stop, and did so
-	}
-	return err
+	return answering(ctx, s, health, func(ctx context.Context) error { return work(ctx, w, pool, s.Migration) })
 }
 
 // answering does do while health is answered, also when ctx has ended and do is about to.

@@ -72,6 +72,8 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	}
 	tried := dialer{Dialer: net.Dialer{Timeout: patience(ctx)}}
 	switch c.nc, err = nats.Connect(o.URL, slices.Concat(c.options(ctx, o), options, []nats.Option{nats.SetCustomDialer(&tried)})...); {
+	case err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("connect to NATS at %s: %w", where, context.Cause(ctx))
 	case errors.Is(err, nats.ErrNoServers) && tried.first != nil:
 		return nil, fmt.Errorf("connect to NATS at %s: %w; is nats-server running there, and may this machine reach it?", where, tried.first)
 	case err != nil:

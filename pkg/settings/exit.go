@@ -77,3 +77,12 @@ func Interrupted(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// Asked returns err as a program ends with it that serves until it is told to stop: nil where all it says is that a signal has ended
+// ctx, which came from Context, whatever the program was at by then.
+func Asked(ctx context.Context, err error) error {
+	if _, ok := errors.AsType[*Interrupt](context.Cause(ctx)); ok && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
