@@ -27,8 +27,11 @@ const (
 
 // gatedMapping is that of the desk with a gate of 1 %.
 func gatedMapping(oldnew ...string) string {
-	return gateLife + strings.NewReplacer(oldnew...).Replace(replaced("    where: reputation < 100\n", gateLimit))
+	return gateLife + strings.NewReplacer(oldnew...).Replace(replaced("    where: reputation < 100\n", gateLimit, "  time_zone: UTC\n", deskOthers))
 }
+
+// deskOthers lets others write to the server that the tests share.
+const deskOthers = "  time_zone: UTC\n  accept_unproved: others write there\n"
 
 // withNames gives users without a name one.
 func withNames() string {
@@ -45,10 +48,11 @@ func newGated(t *testing.T) *desk {
 
 // another has the same legacy database and the gated mapping.
 func (d *desk) another(t *testing.T) *desk {
-	other := d.sibling().again(t)
 	ctx, cancel := context.WithTimeout(t.Context(), deskLimit)
 	t.Cleanup(cancel)
-	other.ctx = ctx
+	late := d.again(t)
+	late.ctx = ctx
+	other := late.sibling()
 	other.dir.Write(t, "migration.yaml", gatedMapping())
 	return other
 }
