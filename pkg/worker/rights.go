@@ -21,10 +21,10 @@ func (s *slot) lacking(ctx context.Context, err error, fed *mapping.TargetCatalo
 	defer cancel()
 	switch {
 	case legacy.Lacks(err):
-		s.Legacy.Refresh()
+		defer s.Legacy.Refresh() // after Grant has used a session, too
 		return shard.Fail(shard.Schema, "", fmt.Errorf("%w; an administrator of the legacy database gives the right: %s", err, s.Legacy.Grant(ctx)))
 	case SchemaChanged(err):
-		s.Legacy.Refresh()
+		defer s.Legacy.Refresh() // after Grant has used a session, too
 		return shard.Fail(shard.Schema, "", fmt.Errorf("%w; where nothing was changed, this worker's user does not see all of it: %s", err, s.Legacy.Grant(ctx)))
 	case target.Lacks(err), ledger.Lacks(err):
 		if missing := s.missing(ctx, fed); missing != "" {
