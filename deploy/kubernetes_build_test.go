@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -63,9 +64,14 @@ func readManifests() (manifests, error) {
 	return m, nil
 }
 
+// building lets one build run at a time: kustomize keeps its schema in a variable of the process.
+var building sync.Mutex
+
 // build returns what "kubectl apply -k" of a directory would send, each object read strictly: no field of it is unknown.
 func (m manifests) build(dir string) (objects []object, faults []string) {
+	building.Lock()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(m, dir)
+	building.Unlock()
 	if err != nil {
 		return nil, []string{err.Error()}
 	}
@@ -91,7 +97,7 @@ func (m manifests) build(dir string) (objects []object, faults []string) {
 	return objects, faults
 }
 
-// kubernetesFaults returns what is wrong with what a directory builds.
+// faults returns what is wrong with what a directory builds.
 func (m manifests) faults(t *testing.T, dir string) []string {
 	objects, faults := m.build(dir)
 	if len(faults) > 0 {
