@@ -3,7 +3,9 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rehome/pkg/producer"
+	"rehome/pkg/queue"
 	"rehome/pkg/report"
 	"rehome/pkg/sandbox"
 	"rehome/pkg/sandbox/programs"
@@ -87,6 +90,7 @@ func decoded[T any](l *lab, exit int, args ...string) (v T) {
 // died has a migration run with the defect, and returns the IDs of its dead shards.
 func died(t *testing.T) (*lab, []string) {
 	t.Helper()
+	programs.Build(t) // not in the lab's time
 	l := newLab(t, deadLegacy, deadTarget, deadMapping)
 	l.inTarget(deadDefect)
 	r := l.reports(4)
@@ -172,7 +176,10 @@ func TestDeadLetters(t *testing.T) {
 		l.holds("2", `SELECT count(*) FROM rehome.shard WHERE state = 'dead' AND generation = 0`)
 	})
 	t.Run("with force it is tried again as it was, and dies again", func(t *testing.T) {
-		l.does("dead republish --force "+ids[0], 0, ids[0]+"  republished: as you said")
+		l.letters(ids...)
+		// It dies behind the ledger's commit, and before it has told anybody.
+		l.diesIn("republished", "dead", "republish", "--force", ids[0])
+		l.letters(ids...)
 		l.does("dead republish "+ids[0], 0, "on its way: not dead any more: it is "+ordinal+".1 by now, and planned")
 		l.holds("1", `SELECT max(generation) FROM rehome.shard`)
 		l.inTarget(deadOther)
@@ -180,6 +187,7 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("%+v", r.Shards)
 		}
 		l.does("dead republish "+ids[0], 0, "on its way: not dead any more: it is "+ordinal+".1 by now, and dead")
+		l.letters(ordinal+".1", ids[1])
 	})
 	t.Run("what has changed for one and not for the other is told one by one", func(t *testing.T) {
 		l.does("dead republish --all", 6, ordinal+".1  refused: nothing has changed", ids[1]+"  republished: the target's tables")
@@ -190,8 +198,34 @@ func TestDeadLetters(t *testing.T) {
 		want := l.undisturbed()
 		l.reports(0)
 		l.isAs(want)
+		l.letters()
 		l.does("dead republish "+ordinal, 0, "on its way: not dead any more: it is "+ordinal+".2 by now, and done")
 	})
+}
+
+// letters fails the test unless the queue of this directory has dead letters of the shards, and no others.
+func (l *lab) letters(ids ...string) {
+	l.Helper()
+	conn, end, err := queue.Alone(l.ctx, filepath.Join(string(l.dir), queue.Store("letters")), "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer end()
+	there, err := conn.DeadLettered(l.ctx, "letters", l.ask(`SELECT run FROM rehome.migration`))
+	if err != nil {
+		l.Fatal(err)
+	}
+	want := map[int]struct{}{}
+	for _, id := range ids {
+		var ordinal int
+		if _, err := fmt.Sscanf(id, "%d.", &ordinal); err != nil {
+			l.Fatal(err)
+		}
+		want[ordinal] = struct{}{}
+	}
+	if diff := cmp.Diff(want, there); diff != "" {
+		l.Errorf("the queue's dead letters (-want +got):\n%s", diff)
+	}
 }
 
 // discard lets a shard go.

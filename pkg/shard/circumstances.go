@@ -15,7 +15,7 @@ func (c Circumstances) Changed(now Circumstances) (what []string) {
 	for _, each := range []struct{ then, now, changed, unknown string }{
 		{c.Mapping, now.Mapping, "the mapping", "the mapping"},
 		{c.Rehome, now.Rehome, "the version of rehome", "the version of rehome"},
-		{c.Position, now.Position, "the legacy database", "the legacy database, whose binlog tells nothing"},
+		{c.Position, now.Position, "the legacy database", "the legacy database, of which no binlog tells,"},
 		{c.Legacy, now.Legacy, "the legacy schema", "the legacy schema"},
 		{c.Target, now.Target, "the target's tables, their constraints or triggers", "the target's tables"},
 	} {
