@@ -102,7 +102,7 @@ func publishingHalfDone(s *scene) {
 }
 
 const copying = `
-	SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%; COPY "app".%' AND datname = current_database()`
+	SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%; COPY "app".%' AND pid <> pg_backend_pid() AND datname = current_database()`
 
 // workerDies has a worker die that works on a shard, and another one do it. Attempts are how many the dead one's shard has burnt.
 func workerDies(s *scene, point string, attempts int64) {
