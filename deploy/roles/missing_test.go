@@ -13,7 +13,7 @@ func TestARightThatIsMissingStopsTheRun(t *testing.T) {
 	q, s, dir := startQueue(t), newSite(t), programs.NewDir(t)
 	dir.Write(t, "migration.yaml", mended(mappingOf("shop")))
 	role, reader, database := s.name+"_worker", "'"+s.name+"_reader'@'%'", databaseOf(t, s.legacyRoot)
-	execLegacy(t, s.legacyRoot, "CREATE USER "+reader+" IDENTIFIED BY '"+password+"'; GRANT SELECT ON "+database+".* TO "+reader)
+	execLegacy(t, s.legacyRoot, "CREATE USER "+reader+" IDENTIFIED BY '"+password+"'; GRANT SELECT ON "+database+".* TO "+reader+"; GRANT REPLICATION CLIENT ON *.* TO "+reader)
 	t.Cleanup(func() { dropLegacy(t, s.legacyRoot, s.name+"_reader") })
 	env := append([]string{"LEGACY_DSN=" + as(t, s.legacyRoot, s.name+"_reader"), "TARGET_DSN=" + s.roles["worker"]}, q.env("worker")...)
 	run := func() *programs.Process {
