@@ -343,6 +343,7 @@ func (s *siege) compare(run *programs.Process) {
 	s.Helper()
 	s.invariants()
 	s.holds("shards without a receipt", 0, `SELECT count(*) FROM rehome.shard WHERE receipt IS NULL`)
+	s.holds("shards that an outage has cost an attempt", 0, `SELECT count(*) FROM rehome.shard WHERE failures > 0`)
 	got := s.outcome(run)
 	if diff := differences(s.want, got); diff != "" {
 		s.Errorf("the outcome is not that of an undisturbed run (-want +got):\n%s", diff)
