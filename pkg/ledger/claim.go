@@ -151,11 +151,7 @@ func (r *claimRow) fit(ctx context.Context, tx pgx.Tx, claim *Claim) error {
 		return err
 	}
 	var busy int
-	err := tx.QueryRow(ctx, `
-		SELECT count(*)
-		  FROM rehome.shard s JOIN rehome.worker w ON w.holder = s.holder
-		       AND w.beat BETWEEN clock_timestamp() - $2::interval AND clock_timestamp() + $2::interval
-		 WHERE s.migration = $1 AND s.state = 'planned' AND s.holder IS NOT NULL AND s.ordinal <> $3`, r.Migration, DefaultFrozen, r.Ordinal).Scan(&busy)
+	err := tx.QueryRow(ctx, `SELECT count(*) `+inWork+` AND s.migration = $1 AND s.ordinal <> $3`, r.Migration, DefaultFrozen, r.Ordinal).Scan(&busy)
 	if err == nil && busy >= r.slots {
 		claim.Answer = Full
 	}

@@ -28,6 +28,14 @@ type Controls struct {
 // Due reports whether there is a deadline, and it has passed.
 func (c *Controls) Due() bool { return !c.Deadline.IsZero() && c.Left <= 0 }
 
+// inWork finds the shards s that somebody works on, $2 being DefaultFrozen: a worker that is alive, over the session that has claimed. Where that session is
+// gone nobody does any more, although a worker that could not reach the ledger then is still their holder; what waits for a slot would wait for ever.
+const inWork = `
+	FROM rehome.shard s
+	JOIN rehome.worker w ON w.holder = s.holder AND w.beat BETWEEN clock_timestamp() - $2::interval AND clock_timestamp() + $2::interval
+	JOIN pg_stat_activity a ON a.pid = s.holder_pid AND coalesce(a.backend_start, s.holder_started) = s.holder_started
+   WHERE s.state = 'planned' AND s.holder IS NOT NULL`
+
 // Controls returns those of the migration; the error wraps ErrNotFound if there is none of that name.
 func (l *Ledger) Controls(ctx context.Context, name string) (*Controls, error) {
 	var c Controls
@@ -37,10 +45,7 @@ func (l *Ledger) Controls(ctx context.Context, name string) (*Controls, error) {
 		SELECT coalesce(c.version, 0), coalesce(m.paused, ''), coalesce(c.paused, ''), c.paused_at, coalesce(c.rollback, false),
 		       c.deadline, c.deadline - clock_timestamp(), coalesce(c.limits, '{}'),
 		       coalesce(g.pace, 1), coalesce(g.reason, ''), coalesce(g.load, '{}'), greatest(clock_timestamp() - g.at, g.at - clock_timestamp()),
-		       (SELECT count(*)
-		          FROM rehome.shard s JOIN rehome.worker w ON w.holder = s.holder
-		              AND w.beat BETWEEN clock_timestamp() - $2::interval AND clock_timestamp() + $2::interval
-		         WHERE s.migration = m.name AND s.state = 'planned' AND s.holder IS NOT NULL)
+		       (SELECT count(*) `+inWork+` AND s.migration = m.name)
 		  FROM rehome.migration m
 		  LEFT JOIN rehome.control c ON c.migration = m.name
 		  LEFT JOIN rehome.gauge g ON g.migration = m.name

@@ -125,6 +125,13 @@ func TestShardsInWork(t *testing.T) {
 	busy(1)
 	b.exec(`UPDATE rehome.worker SET beat = beat - interval '1 h'`)
 	busy(0) // whoever has died has none
+	b.beat()
+	busy(1)
+	b.must(other.Close(t.Context()))
+	b.waitFor(`SELECT NOT EXISTS (SELECT FROM pg_stat_activity a JOIN rehome.shard s ON s.holder_pid = a.pid)`)
+	busy(0) // whose session is gone has none either, and keeps no slot from another
+	b.must(b.SetLimits(t.Context(), "m", throttle.Limits{Slots: 1}))
+	b.claim(conn, id(m, 0), Claimed)
 }
 
 func TestClaimUnderControls(t *testing.T) {

@@ -194,6 +194,9 @@ func (s *slot) unmapped(ctx context.Context, claim ledger.Claim, err error) endi
 		return ending{what: "is of no migration in the ledger", ack: true}
 	}
 	_, released := s.Ledger.Failed(ctx, claim, ledger.Failure{Kind: shard.Outage})
+	if released != nil {
+		s.drop() // or it would still hold the shard
+	}
 	e.err = errors.Join(err, released)
 	return e
 }
@@ -272,6 +275,7 @@ func (s *slot) unknown(ctx context.Context, claim ledger.Claim, err error) endin
 func (s *slot) split(ctx context.Context, claim ledger.Claim, crowded *transfer.Crowded) ending {
 	children, err := s.Ledger.Split(ctx, claim, crowded.Cut)
 	if err != nil {
+		s.drop() // or it would still hold the shard
 		return ending{claim: claim, what: "not split", delay: outageDelay, err: err}
 	}
 	return ending{claim: claim, what: fmt.Sprintf("split into %d and %d", children[0].Ordinal, children[1].Ordinal), ack: true}
