@@ -74,7 +74,7 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 	}
 	group.Go(func() error {
 		defer health.Drain()
-		name, err := worker.Await(ctx, pool, s.Migration, pausepoint.Wait("await", waitEvery))
+		name, err := worker.Await(ctx, pool, s.Migration, pausepoint.Wait("await", waitEvery), t.Log)
 		if err != nil {
 			return err
 		}

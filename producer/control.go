@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +35,9 @@ func pauseCommand(t *telemetry.Telemetry) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			refuse := func() settings.Faults {
 				s.Legacy = nil // nobody needs it
+				if strings.TrimSpace(reason) == "" { // it is by the reason that a pause is known
+					return settings.Faults{{Name: "--reason", Problem: "is empty; say why, or leave it out"}}
+				}
 				if len(reason) > longestPause {
 					return settings.Faults{{Name: "--reason", Problem: "is longer than 200 bytes"}}
 				}
@@ -43,7 +48,14 @@ func pauseCommand(t *telemetry.Telemetry) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				standing, err := steering.Pause(c.Context(), reason, now)
+				standing, err := steering.Look(c.Context())
+				if err != nil {
+					return err
+				}
+				if reason == "" && standing.Paused != nil {
+					reason = standing.Paused.Reason // --now after all, and still for that reason
+				}
+				standing, err = steering.Pause(c.Context(), cmp.Or(reason, byOperator), now)
 				if err != nil {
 					return err
 				}
@@ -53,7 +65,7 @@ func pauseCommand(t *telemetry.Telemetry) *cobra.Command {
 		},
 	}, s)
 	c.Flags().BoolVar(&now, "now", false, "roll back the shards that are in work")
-	c.Flags().StringVar(&reason, "reason", byOperator, "why, for whoever watches")
+	c.Flags().StringVar(&reason, "reason", "", "why, for whoever watches; without it that of the pause which holds already, if one does")
 	return c
 }
 

@@ -151,7 +151,7 @@ func TestAMigrationIsSteered(t *testing.T) {
 		Paused struct{ Reason string }
 		Limits map[string]any
 	}
-	if err := json.Unmarshal([]byte(said), &standing); err != nil || standing.State != "paused" || standing.Paused.Reason != "by the operator" || standing.Limits["rows"] != 200.0 {
+	if err := json.Unmarshal([]byte(said), &standing); err != nil || standing.State != "paused" || standing.Paused.Reason != "noise" || standing.Limits["rows"] != 200.0 {
 		t.Errorf("%+v, %v", standing, err)
 	}
 
@@ -182,6 +182,7 @@ func TestLimitsThatCannotBe(t *testing.T) {
 	h.steers("limit lag=2s", 6, "REPLICA_DSN leads to the legacy server itself")
 	h.steers("limit --migration other", 2, "the ledger has no migration other")
 	h.steers("pause --reason "+strings.Repeat("x", 201), 2, "--reason: is longer than 200 bytes")
+	h.steers("pause --reason=", 2, "--reason: is empty")
 	h.steers("limit -f migration.yaml", 0, "lag off ", "no worker is alive")
 	h.holds("0", `SELECT count(*) FROM rehome.control`)
 }

@@ -58,7 +58,7 @@ func TestPause(t *testing.T) {
 			t.Errorf("%d failures are counted", n)
 		}
 		l.stands()
-		l.says("shard rolled back: paused by the operator: the site is slow")
+		l.says("shard rolled back: paused: the site is slow")
 	})
 	t.Run("the end is that of a run that was not paused", func(t *testing.T) {
 		l.limit(throttle.Limits{})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -87,7 +86,7 @@ func answering(ctx context.Context, s *settings.Settings, health *telemetry.Heal
 
 // work waits for the migration and serves it.
 func work(ctx context.Context, w *worker.Worker, pool *pgxpool.Pool, name string) error {
-	name, err := worker.Await(ctx, pool, name, pausepoint.Wait("await", waitEvery))
+	name, err := worker.Await(ctx, pool, name, pausepoint.Wait("await", waitEvery), w.Log)
 	if err != nil {
 		return err
 	}
@@ -108,11 +107,11 @@ func check(health *telemetry.Health, w *worker.Worker, pool *pgxpool.Pool, conn 
 		return nil
 	})
 	health.Add("migration", func(ctx context.Context) error {
-		found, err := ledger.Open(pool).Migrations(ctx)
+		present, err := worker.Present(ctx, pool, name)
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(found, func(m ledger.Migration) bool { return m.Name == name || name == "" }) {
+		if !present {
 			return errors.New("the ledger does not have the migration yet: waiting for producer run")
 		}
 		return nil

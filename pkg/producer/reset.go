@@ -38,6 +38,7 @@ func (p *Producer) Reset(ctx context.Context) error {
 			return err
 		}
 		for i, e := range r.planned.Entries {
+			r.Log.InfoContext(ctx, "taking out what was written, which takes a while with many rows", "migration", r.m.Name, "table", e.Into)
 			if err := r.undo(ctx, tx, i, e); err != nil {
 				return fmt.Errorf("take what was written out of %s: %w", e.Into, err)
 			}
@@ -45,6 +46,7 @@ func (p *Producer) Reset(ctx context.Context) error {
 		if err := target.AttachIn(ctx, tx, all); err != nil {
 			return err
 		}
+		r.Log.InfoContext(ctx, "constraints and indexes are back; taking the migration out of the ledger", "migration", r.m.Name)
 		return r.ledger.ResetIn(ctx, tx, r.m.Name)
 	})
 }

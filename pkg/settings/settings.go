@@ -113,6 +113,9 @@ func (s *Settings) load(a *ask, env Environ) Faults {
 		return Faults{{Name: name, Problem: err.Error()}}
 	}
 	if text == "" {
+		if a.flag.set && a.env == "" { // as of a variable that a script forgot
+			return Faults{{Name: name, Problem: "is empty; say a value, or leave it out"}}
+		}
 		if a.required {
 			return Faults{{Name: name, Problem: "is not set; " + a.howToGive()}}
 		}

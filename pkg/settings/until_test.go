@@ -84,9 +84,11 @@ func TestUntil(t *testing.T) {
 		if left := time.Until(s.Until.At); left <= 0 || left > 24*time.Hour {
 			t.Errorf("06:00 is %s away", left)
 		}
-		err := load(t, settings.New(settings.UntilTime), nil, "--until", "06:00")
-		if settings.ExitCode(err) != settings.ExitSettings || !strings.Contains(err.Error(), "--until") {
-			t.Errorf("got %v", err)
+		for _, text := range []string{"06:00", ""} {
+			err := load(t, settings.New(settings.UntilTime), nil, "--until", text)
+			if settings.ExitCode(err) != settings.ExitSettings || !strings.Contains(err.Error(), "--until") {
+				t.Errorf("%q: got %v", text, err)
+			}
 		}
 	})
 }

@@ -104,8 +104,8 @@ func TestAdmission(t *testing.T) {
 	inHall(t, "one that rolls back ends what is in work, and not what is taken up after it", 1, func(t *testing.T, h *hall) {
 		h.obey(order{pace: 1})
 		work := h.working()
-		h.obey(order{closed: "paused: lunch", rollback: "paused by the operator: lunch"})
-		if back := setBackOf(work); back == nil || back.why != "paused by the operator: lunch" {
+		h.obey(order{closed: "paused: lunch", rollback: "paused: lunch"})
+		if back := setBackOf(work); back == nil || back.why != "paused: lunch" {
 			t.Errorf("work ends with %v", context.Cause(work))
 		}
 		if err := h.working().Err(); err != nil {

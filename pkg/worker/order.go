@@ -9,11 +9,8 @@ import (
 	"rehome/pkg/throttle"
 )
 
-// When an order changes by itself.
-const (
-	measured  = 10 * time.Second // after which a measurement says nothing any more
-	standLong = 2 * time.Minute  // that a shard stands still before it is rolled back: both databases keep a transaction open for it
-)
+// standLong is how long a shard stands still before it is rolled back: both databases keep a transaction open for it.
+const standLong = 2 * time.Minute
 
 // An order is what the controls come to for one worker.
 type order struct {
@@ -76,7 +73,7 @@ func (s *state) gauge() throttle.Gauge {
 	switch {
 	case !s.Limits.Measured():
 		return throttle.Gauge{Pace: 1}
-	case s.Measured < 0 || s.Measured+s.age > measured:
+	case s.Measured < 0 || s.Measured+s.age > throttle.Stale:
 		return throttle.Gauge{Reason: "nobody measures the databases: is producer run alive?"}
 	}
 	return s.Gauge
@@ -86,7 +83,7 @@ func (s *state) gauge() throttle.Gauge {
 func (s *state) rollback(gauge throttle.Gauge) string {
 	switch {
 	case s.Paused != "" && s.Rollback:
-		return "paused by the operator: " + s.Paused
+		return "paused: " + s.Paused
 	case !s.Deadline.IsZero() && s.Left-s.age <= ledger.Ahead:
 		return "the deadline has come"
 	case gauge.Pace <= 0 && s.stood >= standLong:

@@ -23,7 +23,7 @@ func TestOrder(t *testing.T) {
 		{"nothing is set: all at full speed", state{}, ledger.Controls{}, order{pace: 1}},
 		{"a pause takes nothing", state{}, ledger.Controls{Paused: "lunch"}, order{pace: 1, closed: "paused: lunch", slow: "paused: lunch"}},
 		{"and with a rollback leaves nothing in work", state{}, ledger.Controls{Paused: "lunch", Rollback: true},
-			order{pace: 1, closed: "paused: lunch", slow: "paused: lunch", rollback: "paused by the operator: lunch"}},
+			order{pace: 1, closed: "paused: lunch", slow: "paused: lunch", rollback: "paused: lunch"}},
 		{"a halt takes nothing, and says why", state{}, ledger.Controls{Halted: "the schema has changed", Paused: "lunch"},
 			order{pace: 1, closed: "halted: the schema has changed", slow: "halted: the schema has changed"}},
 		{"long before the deadline all goes on", state{}, ledger.Controls{Deadline: deadline, Left: time.Hour}, order{pace: 1}},

@@ -178,6 +178,8 @@ func (w *watch) say(ctx context.Context, o *order) {
 	w.told = kind
 	switch {
 	case w.Quiet:
+	case what == "" && w.read.Limits != (throttle.Limits{}):
+		w.Log.InfoContext(ctx, "going on within the limits", "migration", w.Migration, "limits", w.read.Limits.String())
 	case what == "":
 		w.Log.InfoContext(ctx, "going on at full speed", "migration", w.Migration)
 	case o.closed != "":

@@ -198,9 +198,9 @@ tables:
 	defer d.slot.controls.end()
 	id := d.shards()[0]
 	work := d.slot.controls.working()
-	time.AfterFunc(500*time.Millisecond, func() { d.slot.controls.obey(order{closed: "x", rollback: "paused by the operator: lunch"}) })
+	time.AfterFunc(500*time.Millisecond, func() { d.slot.controls.obey(order{closed: "x", rollback: "paused: lunch"}) })
 	e := d.slot.shard(work, shard.Task{ID: id})
-	if e.what != "rolled back: paused by the operator: lunch" || e.ack || e.err != nil || e.delay != retryDelay {
+	if e.what != "rolled back: paused: lunch" || e.ack || e.err != nil || e.delay != retryDelay {
 		t.Errorf("it ends as %q, ack %t, again in %s, %v", e.what, e.ack, e.delay, e.err)
 	}
 	d.holds("0", `SELECT count(*) FROM app.users`)
@@ -208,7 +208,7 @@ tables:
 	if read := d.slot.pacer.Read(); read == 0 || read > 4000 {
 		t.Errorf("it ended after %d rows", read)
 	}
-	if e := d.slot.shard(work, shard.Task{ID: id}); e.what != "given back: paused by the operator: lunch" || e.ack {
+	if e := d.slot.shard(work, shard.Task{ID: id}); e.what != "given back: paused: lunch" || e.ack {
 		t.Errorf("a task that comes then ends as %q", e.what)
 	}
 	d.slot.pacer.Set(throttle.Unlimited, 1)
