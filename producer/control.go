@@ -35,7 +35,7 @@ func pauseCommand(t *telemetry.Telemetry) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			refuse := func() settings.Faults {
 				s.Legacy = nil // nobody needs it
-				if strings.TrimSpace(reason) == "" { // it is by the reason that a pause is known
+				if c.Flags().Changed("reason") && strings.TrimSpace(reason) == "" {
 					return settings.Faults{{Name: "--reason", Problem: "is empty; say why, or leave it out"}}
 				}
 				if len(reason) > longestPause {

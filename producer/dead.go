@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -154,7 +155,7 @@ const longestReason = 500
 
 func withReason(reason string) settings.Faults {
 	switch {
-	case reason == "":
+	case strings.TrimSpace(reason) == "":
 		return settings.Faults{{Name: "--reason", Problem: "is not given; the report carries why the shard was let go"}}
 	case len(reason) > longestReason:
 		return settings.Faults{{Name: "--reason", Problem: "is longer than 500 bytes"}}

@@ -130,16 +130,18 @@ func (a *Audit) wait(ctx context.Context, what string, planned func(context.Cont
 			}
 			swept = time.Now()
 		}
-		if reason, err := a.Ledger.Halted(ctx, a.Migration); err != nil {
+		controls, err := a.Ledger.Controls(ctx, a.Migration)
+		if err != nil {
 			return err
-		} else if reason != "" {
+		}
+		if reason := controls.Halted; reason != "" {
 			return fmt.Errorf("migration %s is halted: %s; mend that, start producer run, and then the audit again: it goes on", a.Migration, reason)
 		}
 		state, err := look(ctx)
 		if err != nil {
 			return err
 		}
-		a.Show(report.Progress{Migration: a.Migration, State: what,
+		a.Show(report.Progress{Migration: a.Migration, State: what, Controls: (&Sight{Controls: controls}).controls(),
 			Step: fmt.Sprintf("%s of %s rows", report.Number(state.Moved), report.Number(state.Weight))})
 		if state.Planned == 0 {
 			return nil

@@ -9,12 +9,12 @@ import (
 	"rehome/pkg/ledger"
 	"rehome/pkg/plan"
 	"rehome/pkg/report"
+	"rehome/pkg/throttle"
 )
 
 const (
 	speedEvery  = 5 * time.Second  // how often it is measured how fast shards are
 	aliveWithin = 10 * time.Second // beats are 3 s apart
-	gaugeWithin = 10 * time.Second // a gauge that is older says nothing any more
 )
 
 // A Looker looks at one migration again and again, for whoever watches or directs it. It is for one goroutine.
@@ -103,7 +103,7 @@ func (s *Sight) controls() report.Controls {
 	out := report.Controls{
 		Halted: c.Halted, Paused: c.Paused, PausedAt: c.PausedAt, Rollback: c.Rollback, Limits: c.Limits, Deadline: c.Deadline, Left: c.Left,
 	}
-	if c.Limits.Measured() && c.Measured >= 0 && c.Measured <= gaugeWithin {
+	if c.Limits.Measured() && c.Measured >= 0 && c.Measured <= throttle.Stale {
 		out.Gauge = c.Gauge
 	}
 	return out

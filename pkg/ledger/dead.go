@@ -104,9 +104,10 @@ func (l *Ledger) Republish(ctx context.Context, id shard.ID, by string) (Revival
 	return v, nil
 }
 
-// lockMigration holds the migration's row, so that nobody moves it to another state meanwhile.
+// lockMigration holds the migration's row, so that nobody moves it to another state meanwhile. It lets pass who only refers to the migration, as a
+// first pause does: to count what is discarded takes its time.
 func lockMigration(ctx context.Context, tx pgx.Tx, id shard.ID) (standing State, err error) {
-	err = tx.QueryRow(ctx, `SELECT state FROM rehome.migration WHERE name = $1 AND run = $2 FOR UPDATE`, id.Migration, id.Run).Scan(&standing)
+	err = tx.QueryRow(ctx, `SELECT state FROM rehome.migration WHERE name = $1 AND run = $2 FOR NO KEY UPDATE`, id.Migration, id.Run).Scan(&standing)
 	return standing, err
 }
 

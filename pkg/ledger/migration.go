@@ -126,15 +126,6 @@ func (l *Ledger) Halt(ctx context.Context, name, reason string) error {
 	})
 }
 
-// Halted returns why the migration is halted, "" while it is not; the error wraps ErrNotFound if there is none of that name.
-func (l *Ledger) Halted(ctx context.Context, name string) (reason string, err error) {
-	err = l.pool.QueryRow(ctx, `SELECT coalesce(paused, '') FROM rehome.migration WHERE name = $1`, name).Scan(&reason)
-	if err != nil {
-		return "", fmt.Errorf("ask whether migration %s is halted: %w", name, absent(err))
-	}
-	return reason, nil
-}
-
 // Lift ends what Halt began; it is no error when nothing is halted.
 func (l *Ledger) Lift(ctx context.Context, name string) error {
 	return l.inTx(ctx, func(tx pgx.Tx) error {
