@@ -12,7 +12,9 @@ type Unmeasurable struct{ Reason string }
 func (u *Unmeasurable) Error() string { return u.Reason }
 
 // Unmeasurablef makes an Unmeasurable.
-func Unmeasurablef(format string, args ...any) error { return &Unmeasurable{fmt.Sprintf(format, args...)} }
+func Unmeasurablef(format string, args ...any) error {
+	return &Unmeasurable{fmt.Sprintf(format, args...)}
+}
 
 // IsUnmeasurable reports whether the error says that something cannot be measured at all; any other may pass.
 func IsUnmeasurable(err error) bool {
