@@ -301,7 +301,10 @@ func (s *siege) ends(run *programs.Process) {
 	s.open()
 	s.until("an empty queue", func() bool { b, err := s.backlogged(); return err == nil && b == queue.Backlog{} })
 	if !s.lost {
-		s.until("the receipts of all shards", func() bool { return s.receipted() >= s.count(doneShards) })
+		s.until("the receipts of all shards", func() bool {
+			found, err := s.queue.Receipted(s.ctx, "community", s.runID())
+			return err == nil && int64(len(found)) >= s.count(doneShards) // a cluster that has just come back may not answer yet
+		})
 	}
 	s.countsAll(s.staff[len(s.staff)-1].now)
 	workers := s.staff[1 : len(s.staff)-1]
