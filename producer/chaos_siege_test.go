@@ -52,7 +52,6 @@ type member struct {
 	name, program string
 	args          []string
 	now           *programs.Process
-	frozen        bool
 	starts        int
 	due           time.Time // for the next start, once it has ended
 }

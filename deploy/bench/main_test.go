@@ -137,7 +137,7 @@ func record(b testing.TB, what string, values map[string]any) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fmt.Printf("%s\n", line)
+	_, _ = fmt.Fprintf(os.Stdout, "%s\n", line) // the file has it, too
 	name := os.Getenv("REHOME_BENCH")
 	if name == "" {
 		return

@@ -101,7 +101,7 @@ func (g *Governor) step(ctx context.Context) error {
 	}
 	load, unknown := g.measure(ctx, controls.Limits)
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // it is over
+		return nil // it is over
 	}
 	if unknown == nil {
 		g.gauge = g.gauge.Next(controls.Limits, load)

@@ -84,8 +84,8 @@ func untilTime(date, clock string, zone *time.Location, now time.Time) (time.Tim
 func firstShown(wall time.Time, zone *time.Location) time.Time {
 	at := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
 	start, end := at.ZoneBounds()
-	if shown(at) == wall {
-		if first := at.Add(jump(start)); !start.IsZero() && first.Before(start) && shown(first) == wall {
+	if shown(at).Equal(wall) {
+		if first := at.Add(jump(start)); !start.IsZero() && first.Before(start) && shown(first).Equal(wall) {
 			return first // clocks were set back, and show it a second time at at
 		}
 		return at

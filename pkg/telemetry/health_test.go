@@ -77,16 +77,16 @@ func TestAlive(t *testing.T) {
 		turn, other := h.Watch("controls"), h.Watch("beats")
 		h.Add("target", func(context.Context) error { return errors.New("is away") })
 		for range 10 {
-			time.Sleep(29 * time.Second)
+			time.Sleep(29 * time.Second) //nolint:forbidigo // of the bubble's clock, which does not wait
 			turn()
 			other()
 		}
 		if status, _ := ask(t, h, "/healthz"); status != 200 {
 			t.Errorf("while its loops turn it answers %d", status)
 		}
-		time.Sleep(20 * time.Second)
+		time.Sleep(20 * time.Second) //nolint:forbidigo // as above
 		other()
-		time.Sleep(11 * time.Second)
+		time.Sleep(11 * time.Second) //nolint:forbidigo // as above
 		status, body := ask(t, h, "/healthz")
 		if diff := cmp.Diff(map[string]any{"status": "stuck", "loops": []any{"controls"}}, body); diff != "" || status != 503 {
 			t.Errorf("31 seconds after a loop has turned last it answers %d (-want +got):\n%s", status, diff)

@@ -25,12 +25,12 @@ func (s *shelf) shard(ctx context.Context, rows int, cost, rest time.Duration) e
 	f := s.pacer.Flow()
 	defer f.End()
 	for range rows {
-		time.Sleep(cost)
+		time.Sleep(cost) //nolint:forbidigo // of the bubble's clock, which does not wait
 		if err := f.Take(ctx, 1); err != nil {
 			return err
 		}
 	}
-	time.Sleep(rest)
+	time.Sleep(rest) //nolint:forbidigo // as above
 	return nil
 }
 
@@ -55,14 +55,14 @@ func fleet(t *testing.T, processes, slots, limit int, lasts time.Duration, chang
 			working.Go(func() {
 				for ctx.Err() == nil {
 					_ = s.shard(ctx, 700, 0, 50*time.Millisecond)
-					time.Sleep(20 * time.Millisecond)
+					time.Sleep(20 * time.Millisecond) //nolint:forbidigo // as above
 				}
 			})
 		}
 	}
 	last := int64(0)
 	for tick := 0; ctx.Err() == nil; tick++ {
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) //nolint:forbidigo // as above
 		busy := 0
 		for _, s := range all {
 			busy += s.busy
@@ -126,7 +126,7 @@ func TestALimitThatChanges(t *testing.T) {
 			}
 			done = time.Since(began)
 		})
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) //nolint:forbidigo // as above
 		p.Set(Unlimited, 1)
 		reading.Wait()
 		if done > 2*time.Second+longest {
@@ -161,7 +161,7 @@ func TestPace(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			time.Sleep(time.Hour)
+			time.Sleep(time.Hour) //nolint:forbidigo // as above
 			if n := s.pacer.Read(); n > 0 {
 				t.Errorf("%d rows were read", n)
 			}

@@ -57,7 +57,7 @@ func (c *controls) begin(take, work context.Context) {
 	defer c.mu.Unlock()
 	c.order = order{closed: "the controls are not known yet", pace: 1}
 	c.turned, c.ask, c.tell = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
-	c.take.parent, c.work.parent = take, work
+	c.take.parent, c.work.parent = take, work //nolint:fatcontext // no loop: each is set once
 	c.take.renew(nil)
 	c.work.renew(nil)
 }
