@@ -172,7 +172,7 @@ func TestDeadLetters(t *testing.T) {
 			l.does(args, 2, says)
 		}
 		l.does("dead discard 0 --reason gone", 6, "is not dead, and cannot be discarded")
-		l.does("dead republish --cause unique:app.users.name", 0, "nothing is to be done")
+		l.does("dead republish --cause unique:app.users.name", 0, "dead are shards of: "+deadCause)
 		l.holds("2", `SELECT count(*) FROM rehome.shard WHERE state = 'dead' AND generation = 0`)
 	})
 	t.Run("with force it is tried again as it was, and dies again", func(t *testing.T) {

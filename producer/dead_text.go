@@ -91,8 +91,11 @@ func or(text string) string {
 
 func republishedText(w io.Writer, r *producer.Republication) error {
 	var b strings.Builder
-	if len(r.Shards) == 0 {
-		fmt.Fprintf(&b, "no shard of migration %s is dead, or none of that cause: nothing is to be done\n", r.Migration)
+	switch {
+	case len(r.Shards) == 0 && len(r.Others) > 0:
+		fmt.Fprintf(&b, "no shard of migration %s is dead of that cause; dead are shards of: %s\n", r.Migration, strings.Join(r.Others, ", "))
+	case len(r.Shards) == 0:
+		fmt.Fprintf(&b, "no shard of migration %s is dead: nothing is to be done\n", r.Migration)
 	}
 	waits := false
 	for _, s := range r.Shards {

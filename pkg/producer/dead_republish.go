@@ -29,6 +29,7 @@ const (
 type Republication struct {
 	Migration string             `json:"migration"`
 	Shards    []RepublishedShard `json:"shards"`
+	Others    []string           `json:"other_causes,omitempty"` // of dead shards, where none is of the cause that was meant
 }
 
 // A RepublishedShard is one of them.
@@ -58,6 +59,15 @@ func (d *DeadLetters) Republish(ctx context.Context, which Selection, force bool
 		return nil, err
 	}
 	out := &Republication{Migration: d.Migration, Shards: []RepublishedShard{}}
+	if len(shards) == 0 {
+		list, err := d.List(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range list.Causes {
+			out.Others = append(out.Others, c.Cause)
+		}
+	}
 	var now *scene
 	for _, n := range shards {
 		result := RepublishedShard{ID: idOf(n.shard.ID), Result: OnItsWay, Why: "not dead any more: " + n.standing()}

@@ -251,8 +251,7 @@ func (s *slot) claimed(ctx context.Context, claim ledger.Claim, mapped fitted) e
 	case kind == shard.Schema:
 		return s.unmapped(last, claim, err)
 	}
-	span := trace.SpanContextFromContext(ctx)
-	failure := ledger.Failure{Kind: kind, Cause: cause, Error: telemetry.Redact(err), TraceID: span.TraceID().String(), Limit: maxFailures,
+	failure := ledger.Failure{Kind: kind, Cause: cause, Error: telemetry.Redact(err), TraceID: traceID(ctx), Limit: maxFailures,
 		Tried: s.tried(last, claim, mapped)}
 	letter, noted := s.Ledger.Failed(last, claim, failure)
 	e := ending{claim: claim, what: "failed: " + kind.String(), delay: outageDelay, letter: letter, err: errors.Join(err, noted)}
@@ -289,9 +288,7 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 			receipt, err = nil, shard.Failf(shard.Defect, "move shard %s: panic of type %T", claim.Shard.ID, panicked) // its text may hold a value
 		}
 	}()
-	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
-		claim.TraceID = span.TraceID().String()
-	}
+	claim.TraceID = traceID(ctx)
 	book, err := s.Ledger.Begin(ctx, s.conn, claim)
 	if err != nil {
 		return nil, err
@@ -316,6 +313,14 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 	}
 	pausepoint.At("committed")
 	return book.Receipt(), nil
+}
+
+// traceID returns the ID of ctx's trace; empty without one.
+func traceID(ctx context.Context) string {
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		return span.TraceID().String()
+	}
+	return ""
 }
 
 // work does what the shard is for, all but the commit.
