@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +16,13 @@ import (
 type shelf struct {
 	pacer Pacer
 	share Share
-	busy  int // of its slots
+	busy  atomic.Int32 // of its slots
 }
 
 // shard reads so many rows, of which each takes cost; what comes before and after takes rest.
 func (s *shelf) shard(ctx context.Context, rows int, cost, rest time.Duration) error {
-	s.busy++
-	defer func() { s.busy-- }()
+	s.busy.Add(1)
+	defer s.busy.Add(-1)
 	f := s.pacer.Flow()
 	defer f.End()
 	for range rows {
@@ -65,10 +66,10 @@ func fleet(t *testing.T, processes, slots, limit int, lasts time.Duration, chang
 		time.Sleep(500 * time.Millisecond) //nolint:forbidigo // as above
 		busy := 0
 		for _, s := range all {
-			busy += s.busy
+			busy += int(s.busy.Load())
 		}
 		for _, s := range all {
-			s.share.See(500*time.Millisecond, s.busy, busy)
+			s.share.See(500*time.Millisecond, int(s.busy.Load()), busy)
 			s.pacer.Set(s.share.Of(float64(limit)), 1)
 		}
 		if tick%2 == 1 {
