@@ -22,7 +22,6 @@ type manner struct {
 	types        map[string]value.LegacyType // of expressions over the table every
 	unknownType  string                      // its words about a type that is none
 	mediumDigits int64                       // of an unsigned MEDIUMINT
-	numbered     bool                        // transactions have GTIDs without being asked
 	cells        map[string][][2]string      // by declared type: what is inserted, and how it arrives
 }
 

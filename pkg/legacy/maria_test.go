@@ -24,7 +24,6 @@ var dialect = manner{
 	},
 	unknownType:  "Unknown data type",
 	mediumDigits: 8,
-	numbered:     true,
 	cells: map[string][][2]string{
 		"JSON":  {{`'{"b": 1, "a": "\\u0000"}'`, `{"b": 1, "a": "\u0000"}`}, {`'{"a": 1, "a": 2}'`, `{"a": 1, "a": 2}`}},
 		"UUID":  {{"'2290C634-b71f-5ad5-82dc-8667044d17d8'", "2290c634-b71f-5ad5-82dc-8667044d17d8"}, {"NULL", "<nil>"}},

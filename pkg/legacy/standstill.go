@@ -15,8 +15,18 @@ func (db *DB) Standstill(ctx context.Context, positions []string) (bool, error) 
 	if len(positions) < 2 {
 		return true, nil
 	}
+	if numbered, err := db.numbered(ctx); err != nil || !numbered {
+		return false, err
+	}
 	var first string
+	files := map[string]bool{}
 	for i, position := range positions {
+		where, _, _ := strings.Cut(position, " ")
+		file := where[:max(0, strings.LastIndexByte(where, ':'))]
+		if files[file] { // at two places of one file: something was written between them
+			return false, nil
+		}
+		files[file] = true
 		gtids, err := db.gtids(ctx, position)
 		if err != nil || gtids == "" {
 			return false, err
@@ -29,6 +39,18 @@ func (db *DB) Standstill(ctx context.Context, positions []string) (bool, error) 
 		}
 	}
 	return true, nil
+}
+
+// numbered reports whether all transactions have GTIDs. MySQL may know some that were committed when they had, and not the newer ones.
+func (db *DB) numbered(ctx context.Context) (bool, error) {
+	if db.version.maria {
+		return true, nil
+	}
+	var mode string
+	if err := db.pool.QueryRowContext(ctx, `SELECT @@GLOBAL.gtid_mode`).Scan(&mode); err != nil {
+		return false, failed(err, "ask whether transactions have GTIDs")
+	}
+	return mode == "ON", nil
 }
 
 // gtids returns the transactions that were committed by the position; empty where nobody knows.
