@@ -22,7 +22,7 @@ func theNight() night {
 	if os.Getenv("REHOME_NIGHT") == "long" {
 		return night{lasts: 2 * time.Minute, shardRows: 150, rate: 20, used: 0.8} // shards of 15 s
 	}
-	return night{lasts: 24 * time.Second, shardRows: 75, rate: 100, used: 0.5} // of 1.5 s, on a machine with other things to do
+	return night{lasts: 24 * time.Second, shardRows: 75, rate: 75, used: 0.5} // of 2 s, on a machine with other things to do
 }
 
 // at spells a time of day that is so far away.
