@@ -19,6 +19,7 @@ const (
 	marginOf    = 1.5              // of what was measured: one table is not like the other
 	leastFirst  = 10 * time.Second // that must be left for the first stage of its kind
 	leastMore   = 2 * time.Second  // and for every other
+	mostSeconds = 1e9              // that are expected: beyond that a Duration overflows
 )
 
 // A stage is one step of the end of the load. Each can be begun again when it was broken off.
@@ -40,7 +41,7 @@ func (c clocking) expect(bytes int64) time.Duration {
 	if c.took > 0 {
 		rate, least = float64(max(c.bytes, 1))/c.took.Seconds()/marginOf, leastMore
 	}
-	return max(least, time.Duration(float64(bytes)/rate*float64(time.Second)))
+	return max(least, time.Duration(min(float64(bytes)/rate, mostSeconds)*float64(time.Second)))
 }
 
 // stage does one step of the end of the load: not while the operator's pause holds, and not where it would not end before the deadline. The error is
