@@ -63,7 +63,7 @@ func TestCompose(t *testing.T) {
 			t.Error(strings.Join(faults, "\n"))
 		}
 	})
-	for _, m := range []mutant{
+	refusedAll(t, source, composeFaults, []mutant{
 		{"a key of no meaning", "healthcheck:", "healthchek:", "healthchek"},
 		{"a condition that there is not", "mysql: {condition: service_healthy}", "mysql: {condition: service_helthy}", "depends_on.mysql.condition"},
 		{"a service that is not there", "      jaeger: {condition", "      jager: {condition", "jager"},
@@ -83,9 +83,5 @@ func TestCompose(t *testing.T) {
 		{"a command that the program does not have", "command: [run]", "command: [go]", "go"},
 		{"a health check that the image does not have", "test: [CMD, probe]", "test: [CMD, curl, localhost]", "curl"},
 		{"a probe that cannot find its program", "      REHOME_HEALTH: 127.0.0.1:8081\n      REHOME_GRACE", "      REHOME_GRACE", "REHOME_HEALTH"},
-	} {
-		t.Run("is refused with "+m.name, func(t *testing.T) {
-			refused(t, source, m, func(text []byte) []string { return composeFaults(t, text) })
-		})
-	}
+	})
 }

@@ -40,7 +40,7 @@ func TestImage(t *testing.T) {
 			}
 		}
 	})
-	for _, m := range []mutant{
+	refusedAll(t, source, func(_ *testing.T, text []byte) []string { return imageFaults(text, files) }, []mutant{
 		{"an instruction of no meaning", "WORKDIR /src", "WORKDRI /src", "unknown instruction"},
 		{"an image without a version", "golang:${GO_VERSION}-bookworm", "golang:latest", "golang:latest names no version"},
 		{"a file that is not there", "COPY go.mod go.sum ./", "COPY go.mod go.summ ./", "go.summ"},
@@ -50,9 +50,14 @@ func TestImage(t *testing.T) {
 		{"no user", "USER 65532:65532\n", "", "the image's user is none"},
 		{"a command that needs a shell", "USER 65532:65532", "RUN true\nUSER 65532:65532", "has no shell"},
 		{"what its linter warns of", "bookworm AS build", "bookworm as build", "FromAsCasing"},
-	} {
+	})
+}
+
+// refusedAll wants faults to find what each of the mutants has made of source.
+func refusedAll(t *testing.T, source []byte, faults func(*testing.T, []byte) []string, mutants []mutant) {
+	for _, m := range mutants {
 		t.Run("is refused with "+m.name, func(t *testing.T) {
-			refused(t, source, m, func(text []byte) []string { return imageFaults(text, files) })
+			refused(t, source, m, func(text []byte) []string { return faults(t, text) })
 		})
 	}
 }

@@ -91,8 +91,8 @@ func TestConnectErrorsShowNoSecret(t *testing.T) {
 	}
 }
 
-// plainServer starts a NATS server with options of the test's.
-func plainServer(t *testing.T, o *natsserver.Options) (url string) {
+// startServer starts a NATS server with options of the test's, and does not wait for it.
+func startServer(t *testing.T, o *natsserver.Options) *natsserver.Server {
 	t.Helper()
 	o.Host, o.Port, o.NoSigs, o.NoLog, o.StoreDir = loopback, natsserver.RANDOM_PORT, true, true, t.TempDir()
 	server, err := natsserver.NewServer(o)
@@ -104,6 +104,13 @@ func plainServer(t *testing.T, o *natsserver.Options) (url string) {
 		server.Shutdown()
 		server.WaitForShutdown()
 	})
+	return server
+}
+
+// plainServer starts a NATS server with options of the test's.
+func plainServer(t *testing.T, o *natsserver.Options) (url string) {
+	t.Helper()
+	server := startServer(t, o)
 	if !server.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the server does not come up")
 	}

@@ -125,19 +125,10 @@ func cluster(t *testing.T, size int) (url string) {
 	}
 	var servers []*natsserver.Server
 	for n, port := range ports {
-		server, err := natsserver.NewServer(&natsserver.Options{
-			ServerName: fmt.Sprint("n", n), Host: loopback, Port: natsserver.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
+		servers = append(servers, startServer(t, &natsserver.Options{
+			ServerName: fmt.Sprint("n", n), JetStream: true,
 			Cluster: natsserver.ClusterOpts{Name: "test", Host: loopback, Port: port}, Routes: natsserver.RoutesFromStr(strings.Join(routes, ",")),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server.Start()
-		t.Cleanup(func() {
-			server.Shutdown()
-			server.WaitForShutdown()
-		})
-		servers = append(servers, server)
+		}))
 	}
 	for _, server := range servers {
 		if !server.ReadyForConnections(30 * time.Second) {

@@ -254,26 +254,8 @@ func TestProxy(t *testing.T) {
 				t.Errorf("traffic %s, want 13 bytes up and 6 down", got)
 			}
 		},
-		"loses a message, and the server has not heard": func(t *testing.T, p *Proxy) {
-			c := call(t, p)
-			met := p.Lose("commit", Unheard)
-			c.say("commit")
-			c.torn()
-			<-met
-			if got := p.Traffic(); got.Up != 0 {
-				t.Errorf("traffic %s, want nothing up", got)
-			}
-		},
-		"cuts behind a message": func(t *testing.T, p *Proxy) {
-			c := call(t, p)
-			met := p.Lose("commit", CutBehind)
-			c.say("commit")
-			c.torn()
-			<-met
-			if got := p.Traffic(); got.Up != 7 || got.Down != 0 {
-				t.Errorf("traffic %s, want 7 bytes up and none down", got)
-			}
-		},
+		"loses a message, and the server has not heard": func(t *testing.T, p *Proxy) { losesCommit(t, p, Unheard, 0) },
+		"cuts behind a message":                         func(t *testing.T, p *Proxy) { losesCommit(t, p, CutBehind, 7) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -292,6 +274,19 @@ func TestProxy(t *testing.T) {
 		}
 		turnedAway(t, p)
 	})
+}
+
+// losesCommit has the proxy meet a COMMIT with the fate, of which so many bytes reach the server, and no answer comes.
+func losesCommit(t *testing.T, p *Proxy, fate Fate, up int64) {
+	t.Helper()
+	c := call(t, p)
+	met := p.Lose("commit", fate)
+	c.say("commit")
+	c.torn()
+	<-met
+	if got := p.Traffic(); got.Up != up || got.Down != 0 {
+		t.Errorf("traffic %s, want %d bytes up and none down", got, up)
+	}
 }
 
 // await polls for what no event tells.

@@ -22,14 +22,19 @@ type post struct {
 	said func() string
 }
 
-func newPost(t *testing.T) *post {
-	d := newDesk(t, `CREATE TABLE users (id INT PRIMARY KEY)`, `CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY)`, `name: desk
+// newPlainDesk returns a desk of users who have nothing but their key.
+func newPlainDesk(t *testing.T) *desk {
+	return newDesk(t, `CREATE TABLE users (id INT PRIMARY KEY)`, `CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY)`, `name: desk
 legacy: {dsn: "${X}", time_zone: UTC}
 target: {dsn: "${X}"}
 users: {from: users, key: id}
 tables:
   - {into: app.users, from: users, user: id, columns: {id: {uuid: user, of: id}}}
 `)
+}
+
+func newPost(t *testing.T) *post {
+	d := newPlainDesk(t)
 	p := &post{desk: d}
 	w := &Worker{Migration: d.name, Slots: 2, Ledger: d.ledger, holder: uuid.New()}
 	w.Log, p.said = hears()
@@ -185,13 +190,7 @@ func mute(t *testing.T) *ledger.Ledger {
 
 func TestRolledBackInTheMiddle(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, `CREATE TABLE users (id INT PRIMARY KEY)`, `CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY)`, `name: desk
-legacy: {dsn: "${X}", time_zone: UTC}
-target: {dsn: "${X}"}
-users: {from: users, key: id}
-tables:
-  - {into: app.users, from: users, user: id, columns: {id: {uuid: user, of: id}}}
-`)
+	d := newPlainDesk(t)
 	d.inLegacy(`INSERT INTO users SELECT seq FROM seq_1_to_5000`)
 	d.slot.pacer.Set(1000, 1)
 	d.slot.controls.begin(t.Context(), t.Context())
