@@ -38,6 +38,7 @@ var messages = map[string]any{
 		Rules:    []Rule{{Entry: 0, Column: "homepage", Rule: "empty_to_null", Rows: 6}},
 		Causes:   []Cause{{Cause: "values:app.users.kind", Users: 1, Rows: 3}},
 		Position: "bin.000001:1234", Xid: 77, Started: begun, Finished: begun.Add(time.Minute),
+		Timing: &Timing{Read: 1, Convert: 2, Copy: 3, ReadBack: 4, Close: 5, Bytes: 6},
 	},
 	"dead": &DeadLetter{
 		ID: id, Cause: "values:app.users.kind", Error: "move shard community/7.1: no row", Attempts: 5, Mapping: "3f2a",
@@ -102,6 +103,9 @@ func golden(t *testing.T, name string, got []byte) {
 func empty(v reflect.Value, path string) string {
 	if v.Kind() == reflect.Slice && v.Len() > 0 {
 		return empty(v.Index(0), path)
+	}
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		return empty(v.Elem(), path)
 	}
 	if v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[time.Time]() || v.Type() == reflect.TypeFor[checksum.Sum]() {
 		if v.IsZero() && !strings.HasSuffix(path, ".Entry") {
@@ -181,7 +185,7 @@ func TestMessagesHoldNoBoundAndNoValue(t *testing.T) {
 			for field := range typ.Fields() {
 				look(field.Type, path+"."+field.Name)
 			}
-		case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
+		case (typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer) && typ.Elem().Kind() == reflect.Struct:
 			look(typ.Elem(), path)
 		case typ.Kind() == reflect.Int, typ.Kind() == reflect.Int64, typ.Kind() == reflect.Uint64:
 		case typ.Kind() == reflect.String && slices.Contains(texts, path[strings.LastIndex(path, ".")+1:]):

@@ -119,6 +119,7 @@ type Receipt struct {
 	Xid      uint64    `json:"xid,omitempty"`      // of the target transaction
 	Started  time.Time `json:"started_at"`
 	Finished time.Time `json:"finished_at"`
+	Timing   *Timing   `json:"timing,omitempty"` // of a done shard; nil where nobody has measured it, as of shards that an older release has done
 }
 
 // A DeadLetter tells which shard has died and of what; Error is redacted.
