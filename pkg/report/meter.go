@@ -9,24 +9,11 @@ import (
 
 // A Meter turns one progress after the other into text with a rate and an estimate. The zero Meter is ready.
 type Meter struct {
-	samples []sample
+	pace Pace
 }
-
-type sample struct {
-	at   time.Time
-	rows int64
-}
-
-// meterSpan is how far back the rate looks.
-const meterSpan = 15 * time.Second
 
 // Add takes the progress at the given time into the rate. What Line and Lines are given must have been added.
-func (m *Meter) Add(p Progress, now time.Time) {
-	m.samples = append(m.samples, sample{now, p.Moved})
-	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= meterSpan {
-		m.samples = m.samples[1:]
-	}
-}
+func (m *Meter) Add(p Progress, now time.Time) { m.pace.Follow(p, now) }
 
 // Line returns one line about the progress.
 func (m *Meter) Line(p Progress) string {
@@ -87,33 +74,21 @@ func (m *Meter) numbers(p Progress) []detail {
 	return []detail{{label: "users", text: users}, {label: "rows", text: written}, {label: "shards", text: shards}}
 }
 
-// rate spells the rows per second over the last samples. It is empty while they span less than a second: what a moment tells is chance.
+// rate spells the rows per second. It is empty while that is not known, and while nothing moves.
 func (m *Meter) rate() string {
-	if rate := m.perSecond(); rate > 0 {
+	if rate := m.pace.Now().Rows; rate >= 1 {
 		return Number(int64(rate)) + " rows/s"
 	}
 	return ""
 }
 
-// left spells how long it will take at that rate; empty where that cannot be told.
+// left spells how long the rest will take; empty where that cannot be told.
 func (m *Meter) left(p Progress) string {
-	rate, rows := m.perSecond(), p.PlannedRows-p.Moved
-	if rate <= 0 || rows <= 0 || p.Loaded() || p.Controls.Paused != "" {
+	left := m.pace.Rest(p)
+	if left == nil {
 		return ""
 	}
-	return "about " + Duration(float64(rows)/rate) + " left"
-}
-
-func (m *Meter) perSecond() float64 {
-	if len(m.samples) == 0 {
-		return 0
-	}
-	first, last := m.samples[0], m.samples[len(m.samples)-1]
-	seconds := last.at.Sub(first.at).Seconds()
-	if seconds < 1 {
-		return 0
-	}
-	return float64(last.rows-first.rows) / seconds
+	return left.String()
 }
 
 func (p *Progress) tried() int64 { return p.Users.Migrated + p.Users.Quarantined }

@@ -36,6 +36,9 @@ func TestMeter(t *testing.T) {
 		if got, want := lineAt(&m, p, begun), "community loading wave casual  0.0%  users 0/20,000  rows 0  shards 0/50"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
+		for s := range int64(10) {
+			m.Add(progress(2000*s, 1_000_000, 0, 50), begun.Add(time.Duration(s)*time.Second))
+		}
 		p.Moved, p.Rows, p.Users.Migrated, p.Users.Quarantined, p.Shards.Done, p.Shards.Dead = 20_000, 19_990, 398, 2, 1, 1
 		want := "community loading wave casual  2.0%  users 400/20,000  rows 19,990  2,000 rows/s  about 8m10s left  shards 1/50 (1 dead)  2 quarantined"
 		if got := lineAt(&m, p, begun.Add(10*time.Second)); got != want {

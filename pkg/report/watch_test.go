@@ -35,9 +35,11 @@ func busy() Progress {
 // shownAt returns the block of lines about the progress, after ten seconds at 2,000 rows per second.
 func shownAt(p Progress) string {
 	var m Meter
-	before := p
-	before.Moved -= 20_000
-	m.Add(before, begun)
+	for s := range 10 {
+		before := p
+		before.Moved -= 2000 * int64(10-s)
+		m.Add(before, begun.Add(time.Duration(s)*time.Second))
+	}
 	m.Add(p, begun.Add(10*time.Second))
 	return strings.Join(m.Lines(p, 80), "\n")
 }
@@ -75,7 +77,7 @@ func TestLines(t *testing.T) {
 		p.Workers, p.Needed = Workers{}, 0
 		want := `community paused wave regulars  62.3%
   users          62,345 of 100,000, 12 of them quarantined
-  rows           623,450 written, 2,000 rows/s
+  rows           623,450 written
   shards         312 of 400 done, 15 in work
   wave casual    10 of 10 users, 2 quarantined, gate closed
   wave regulars  0 of 5 users
