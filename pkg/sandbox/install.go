@@ -22,8 +22,11 @@ const (
 	noMain       = "# written by rehome's sandbox: clusters are made on demand\ncreate_main_cluster = false\n"
 )
 
-// Faketime is the Debian package that a Clock needs.
-const Faketime = "faketime"
+// What is installed where it is asked for alone: Debian's packages.
+const (
+	Faketime = "faketime" // a Clock needs it
+	Chromium = "chromium" // tests of pages need it
+)
 
 // Install installs the servers that are missing from Debian's packages, and of also what is, with apt-get's output on w, and keeps
 // the packages' own services from running. Where nothing is missing it does nothing. Where it may not install, for want of root or
@@ -55,6 +58,9 @@ func missingPackages(also []string) []string {
 	}
 	if _, err := findFaketime(); err != nil && slices.Contains(also, Faketime) {
 		packages = append(packages, Faketime)
+	}
+	if _, err := Browser(); err != nil && slices.Contains(also, Chromium) {
+		packages = append(packages, Chromium)
 	}
 	return packages
 }
@@ -134,7 +140,7 @@ func (i installer) disableServices(ctx context.Context, packages []string) error
 	}
 	argv := []string{"systemctl", "disable"}
 	for _, name := range packages {
-		if name != Faketime {
+		if name != Faketime && name != Chromium {
 			argv = append(argv, strings.TrimSuffix(name, "-server"))
 		}
 	}
