@@ -101,15 +101,16 @@ func readExporter() (string, error) {
 	default:
 		return "", errors.New("OTEL_TRACES_EXPORTER is none of otlp, console, none")
 	}
-	protocol, err := readProtocol()
+	protocol, err := readProtocol("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
 	if firstOf("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
 		protocol = exportNone
 	}
 	return protocol, err
 }
 
-func readProtocol() (string, error) {
-	switch firstOf("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") {
+// readProtocol reads how one signal is sent: as its own variable says, or that of all signals.
+func readProtocol(own string) (string, error) {
+	switch firstOf(own, "OTEL_EXPORTER_OTLP_PROTOCOL") {
 	case "grpc":
 		return exportGRPC, nil
 	case "", "http/protobuf", "http":
@@ -158,7 +159,7 @@ func checkSampler() error {
 
 func checkEndpoints() error {
 	var errs []error
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"} {
 		text := os.Getenv(name)
 		if text == "" {
 			continue
