@@ -157,6 +157,17 @@ func TestMigrationUnderTheRoles(t *testing.T) {
 	}
 }
 
+// A program that has been told to is started by no role that could do more than it has to.
+func TestStrictRoles(t *testing.T) {
+	q, s, dir := startQueue(t), newSite(t), programs.NewDir(t)
+	for _, program := range []string{programs.Worker, programs.Aggregator} {
+		p := dir.Start(t, program, append(s.env(q, "producer"), "REHOME_STRICT_ROLES=true"))
+		if exit := wait(t, p); exit != 6 || !strings.Contains(p.Stderr(), "owns app.") {
+			t.Errorf("%s with the producer's role: exit status %d:\n%s", program, exit, p.Stderr())
+		}
+	}
+}
+
 // One process does everything with the producer's role and no NATS server.
 func TestMigrationOfOneProcessUnderTheRoles(t *testing.T) {
 	s, dir := newSite(t), programs.NewDir(t)

@@ -126,8 +126,11 @@ func (d *DeadLetters) republish(ctx context.Context, n namedShard, now *scene, r
 	}
 	revived, err := d.ledger().Republish(ctx, n.shard.ID, d.By)
 	switch {
-	case errors.Is(err, ledger.ErrEnding), errors.Is(err, ledger.ErrDoneAgain):
-		result.Result, result.Why = Refused, err.Error()
+	case errors.Is(err, ledger.ErrEnding):
+		result.Result, result.Why = Refused, ledger.ErrEnding.Error()
+		return nil
+	case errors.Is(err, ledger.ErrDoneAgain):
+		result.Result, result.Why = Refused, ledger.ErrDoneAgain.Error()
 		return nil
 	case err != nil:
 		return err
