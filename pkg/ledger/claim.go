@@ -46,7 +46,15 @@ type Claim struct {
 	Receipt *shard.Receipt    // for Done (a discarded shard is Done, too) and Dead
 	Letter  *shard.DeadLetter // for Dead
 	Reason  string            // for Paused
+	Before  string            // for Claimed: W3C trace context of the attempt before, empty where there was none, or none was traced
 	TraceID string            // for Begin: of the attempt's trace, kept with the shard; the claimer sets it
+}
+
+// A Claimant is who asks for a shard.
+type Claimant struct {
+	Holder      uuid.UUID     // this incarnation of the process, which must have called Beat before
+	PerRow      time.Duration // what a row of a shard's weight takes it; 0 where it has no idea. It tells whether the shard would end before the deadline
+	Traceparent string        // W3C trace context of the attempt that begins; it stands with the shard from then on. Empty where nothing is traced
 }
 
 type claimRow struct {
@@ -55,23 +63,26 @@ type claimRow struct {
 	schema         string
 	left           *time.Duration // until the deadline; nil without one
 	slots          int            // the limit; 0 is none
+	before         string
 }
 
 // Ahead is how long before a deadline shards that are still in work begin to be rolled back, so that one has to end before that.
 const Ahead = 2 * time.Second
 
+// Margin is how many times as long as the shards before it one may take, for whoever asks whether it would end before a deadline.
+const Margin = 1.15
+
 // Claim asks for a shard in a short transaction on conn, which must be the session that Begin then uses: the ledger notes its
-// backend as the holder's. The holder is this incarnation of the process and must have called Beat before. What a row of the shard's weight takes the
-// claimer, 0 where it has no idea, tells whether the shard would end before the deadline.
-func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder uuid.UUID, perRow time.Duration) (Claim, error) {
-	claim, err := claim(ctx, conn, id, holder, perRow)
+// backend as the holder's.
+func (l *Ledger) Claim(ctx context.Context, conn *pgx.Conn, id shard.ID, by Claimant) (Claim, error) {
+	claim, err := claim(ctx, conn, id, by)
 	if err != nil {
 		return Claim{}, fmt.Errorf("claim shard %s: %w", id, err)
 	}
 	return claim, nil
 }
 
-func claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder uuid.UUID, perRow time.Duration) (claim Claim, err error) {
+func claim(ctx context.Context, conn *pgx.Conn, id shard.ID, by Claimant) (claim Claim, err error) {
 	tx, row, err := lockShard(ctx, conn, id)
 	switch {
 	case sqlState(err) == lockNotAvailable:
@@ -84,25 +95,27 @@ func claim(ctx context.Context, conn *pgx.Conn, id shard.ID, holder uuid.UUID, p
 	case err != nil:
 		return claim, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 	}
-	claim = row.answer(id, perRow)
+	claim = row.answer(id, by.PerRow)
 	if claim.Answer == Claimed && row.slots > 0 {
 		err = row.fit(ctx, tx, &claim)
 	}
 	if claim.Answer != Claimed || err != nil {
 		return claim, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 	}
-	claim.Token, err = hold(ctx, tx, id, holder)
+	claim.Before = row.before
+	claim.Token, err = hold(ctx, tx, id, by)
 	return claim, err
 }
 
 // lockShard begins a transaction with the lock on the shard's row.
 func lockShard(ctx context.Context, conn *pgx.Conn, id shard.ID) (pgx.Tx, claimRow, error) {
 	scan := func(row pgx.CollectableRow) (r claimRow, err error) {
-		r.record, err = scanRecord(withLast{row, []any{&r.halted, &r.paused, &r.schema, &r.left, &r.slots}})
+		r.record, err = scanRecord(withLast{row, []any{&r.halted, &r.paused, &r.schema, &r.left, &r.slots, &r.before}})
 		return r, err
 	}
 	return beginWith(ctx, conn, nil, scan, `
-		SELECT `+shardColumns+`, m.paused, c.paused, `+schemaColumn+`, c.deadline - clock_timestamp(), coalesce((c.limits->>'slots')::int, 0)
+		SELECT `+shardColumns+`, m.paused, c.paused, `+schemaColumn+`, c.deadline - clock_timestamp(), coalesce((c.limits->>'slots')::int, 0),
+		       coalesce(s.traceparent, '')
 		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration LEFT JOIN rehome.control c ON c.migration = s.migration
 		 WHERE s.migration = $1 AND s.ordinal = $2 AND s.generation = $3
 		   FOR UPDATE OF s NOWAIT`, id.Migration, id.Ordinal, id.Generation)
@@ -178,12 +191,13 @@ func strange(ctx context.Context, tx pgx.Tx, id shard.ID) (Answer, error) {
 }
 
 // hold makes the holder the shard's and commits the claim.
-func hold(ctx context.Context, tx pgx.Tx, id shard.ID, holder uuid.UUID) (token int, err error) {
+func hold(ctx context.Context, tx pgx.Tx, id shard.ID, by Claimant) (token int, err error) {
 	err = commitWith(ctx, tx, func(row pgx.Row) error { return row.Scan(&token) }, `
 		UPDATE rehome.shard
 		   SET attempt = attempt + 1, holder = $4, claimed_at = clock_timestamp(), holder_pid = pg_backend_pid(),
-		       holder_started = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())
+		       holder_started = (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()),
+		       traceparent = coalesce(nullif($5, ''), traceparent), trace_id = coalesce(nullif(split_part($5, '-', 2), ''), trace_id)
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3
-		RETURNING attempt`, id.Migration, id.Ordinal, id.Generation, holder)
+		RETURNING attempt`, id.Migration, id.Ordinal, id.Generation, by.Holder, by.Traceparent)
 	return token, err
 }

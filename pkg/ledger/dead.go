@@ -81,7 +81,7 @@ var ErrDoneAgain = errors.New("users of it have been done again since it was dis
 // A Revival is what became of a shard that was to be republished.
 type Revival struct {
 	Again bool       // else the shard, in that generation, is neither dead nor discarded any more
-	Task  shard.Task // where it is Again
+	Task  shard.Task // where it is Again; its trace is linked to that of the generation before
 	Load  bool       // the load goes on, so that the task may be published; else the next run does, when it has made the target ready
 }
 
@@ -138,10 +138,12 @@ func (v *Revival) republish(ctx context.Context, tx pgx.Tx, id shard.ID, standin
 	err = tx.QueryRow(ctx, `
 		UPDATE rehome.shard s
 		   SET generation = s.generation + 1, state = 'planned', mapping_hash = m.mapping_hash, failures = 0, cause = NULL, error = NULL, trace_id = NULL,
+		       traceparent = NULL, trace_link = s.traceparent,
 		       first_failed = NULL, last_failed = NULL, receipt = NULL, xid = NULL, tried_with = NULL, discarded = NULL, done_at = NULL
 		  FROM rehome.migration m
 		 WHERE m.name = s.migration AND s.migration = $1 AND s.ordinal = $2 AND s.generation = $3
-		RETURNING s.mapping_hash, `+schemaColumn, id.Migration, id.Ordinal, id.Generation).Scan(&v.Task.Mapping, &v.Task.Schema)
+		RETURNING s.mapping_hash, coalesce(s.trace_link, ''), `+schemaColumn, id.Migration, id.Ordinal, id.Generation).
+		Scan(&v.Task.Mapping, &v.Task.Trace.Link, &v.Task.Schema)
 	if err != nil {
 		return err
 	}

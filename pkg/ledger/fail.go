@@ -45,10 +45,11 @@ type Failure struct {
 func (f Failure) counts() bool { return f.Kind == shard.Data || f.Kind == shard.Defect }
 
 // Failed gives the claim up after its transaction was rolled back. A failure by the data's fault is counted, and at the limit the shard is dead and its
-// letter returned; any other burns no attempt. The error is a shard.Stale failure if the claim does not hold any more.
+// letter returned; any other burns no attempt, and is kept as the shard's last outage where it has an Error. The error is a shard.Stale failure if the
+// claim does not hold any more.
 func (l *Ledger) Failed(ctx context.Context, claim Claim, f Failure) (*shard.DeadLetter, error) {
 	if !f.counts() {
-		return nil, l.release(ctx, claim)
+		return nil, l.release(ctx, claim, f.Error)
 	}
 	f.Cause = cmp.Or(f.Cause, f.Kind.String())
 	var letter *shard.DeadLetter
@@ -67,12 +68,16 @@ func (l *Ledger) Failed(ctx context.Context, claim Claim, f Failure) (*shard.Dea
 	return letter, err
 }
 
-func (l *Ledger) release(ctx context.Context, claim Claim) error {
+// release gives a shard back. One that was given back without an outage was only not to be worked on now.
+func (l *Ledger) release(ctx context.Context, claim Claim, outage string) error {
 	id := claim.Shard.ID
 	tag, err := l.pool.Exec(ctx, `
-		UPDATE rehome.shard SET holder = NULL, holder_pid = NULL, holder_started = NULL
+		UPDATE rehome.shard
+		   SET holder = NULL, holder_pid = NULL, holder_started = NULL,
+		       outages = outages + CASE WHEN $5 = '' THEN 0 ELSE 1 END, outage = coalesce(nullif($5, ''), outage),
+		       outage_at = CASE WHEN $5 = '' THEN outage_at ELSE clock_timestamp() END
 		 WHERE migration = $1 AND ordinal = $2 AND generation = $3 AND state = 'planned' AND attempt = $4`,
-		id.Migration, id.Ordinal, id.Generation, claim.Token)
+		id.Migration, id.Ordinal, id.Generation, claim.Token, outage)
 	if err != nil {
 		return fmt.Errorf("release shard %s: %w", id, err)
 	}
@@ -144,9 +149,25 @@ func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]s
 		if err := copyShards(ctx, tx, &Migration{Name: s.Migration, Run: s.Run, Mapping: mapping}, children[:]); err != nil {
 			return err
 		}
+		if err := link(ctx, tx, s.ID, first); err != nil {
+			return err
+		}
 		return event(ctx, tx, s.Migration, s.Ordinal, s.Generation, claim.Token, "split", map[string]int{"first": first})
 	})
 	return children, err
+}
+
+// link has the traces of the two children begin with a link to the attempt that split their parent.
+func link(ctx context.Context, tx pgx.Tx, parent shard.ID, first int) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE rehome.shard c SET trace_link = p.traceparent
+		  FROM rehome.shard p
+		 WHERE p.migration = $1 AND p.ordinal = $2 AND p.generation = $3 AND p.traceparent IS NOT NULL
+		   AND c.migration = $1 AND c.ordinal IN ($4, $4 + 1)`, parent.Migration, parent.Ordinal, parent.Generation, first)
+	if err != nil {
+		return fmt.Errorf("link the traces of what shard %s was split into: %w", parent, err)
+	}
+	return nil
 }
 
 func tiles(s *shard.Shard, children *[2]shard.Shard) error {
