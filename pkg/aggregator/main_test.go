@@ -101,7 +101,7 @@ func small() ledger.Plan {
 func (b *bench) move(ordinal int, users ...string) shard.Receipt {
 	b.t.Helper()
 	ctx := b.t.Context()
-	claim, err := b.Claim(ctx, b.conn, shard.ID{Migration: "community", Run: b.run, Ordinal: ordinal}, b.holder, 0)
+	claim, err := b.Claim(ctx, b.conn, shard.ID{Migration: "community", Run: b.run, Ordinal: ordinal}, ledger.Claimant{Holder: b.holder})
 	b.must(err)
 	book, err := b.Begin(ctx, b.conn, claim)
 	b.must(err)

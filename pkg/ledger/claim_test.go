@@ -86,7 +86,7 @@ func TestManyClaimersOfOneShard(t *testing.T) {
 		conn := b.connect()
 		group.Go(func() error {
 			for {
-				claim, err := b.Claim(t.Context(), conn, id(m, 0), uuid.New(), 0)
+				claim, err := b.Claim(t.Context(), conn, id(m, 0), Claimant{Holder: uuid.New()})
 				if err != nil || claim.Answer == Done {
 					return err
 				}

@@ -157,7 +157,7 @@ func TestClaimUnderControls(t *testing.T) {
 			perRow time.Duration
 			want   Answer
 		}{{7 * time.Second, Late}, {5900 * time.Millisecond, Late}, {5 * time.Second, Claimed}, {0, Claimed}} {
-			claim, err := b.Claim(t.Context(), conn, id(m, 0), b.holder, tt.perRow)
+			claim, err := b.Claim(t.Context(), conn, id(m, 0), Claimant{Holder: b.holder, PerRow: tt.perRow})
 			b.must(err)
 			if claim.Answer != tt.want {
 				t.Errorf("of %s per row it is %s, want %s", tt.perRow, claim.Answer, tt.want)
@@ -179,7 +179,7 @@ func TestClaimUnderControls(t *testing.T) {
 		for i := range answers {
 			conn := b.connect()
 			group.Go(func() error {
-				claim, err := b.Claim(t.Context(), conn, id(m, i), b.holder, 0)
+				claim, err := b.Claim(t.Context(), conn, id(m, i), Claimant{Holder: b.holder})
 				answers[i] = claim.Answer
 				return err
 			})
@@ -237,6 +237,9 @@ func TestSpeedOfShards(t *testing.T) {
 	b.move(conn, id(m, 0), []string{"1", "2"})
 	b.exec(`UPDATE rehome.shard SET claimed_at = done_at - interval '4 s' WHERE ordinal = 0`)
 	want("10 in 4s, lightest 5 true")
+	b.exec(`UPDATE rehome.shard SET wave = wave + 1 WHERE ordinal = 1`) // may stand behind a gate
+	want("10 in 4s, lightest 10 true")
+	b.exec(`UPDATE rehome.shard SET wave = wave - 1 WHERE ordinal = 1`)
 	b.claim(conn, id(m, 1), Claimed) // in work
 	want("10 in 4s, lightest 10 true")
 	b.exec(`DELETE FROM rehome.shard WHERE ordinal = 2`)

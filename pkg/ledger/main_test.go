@@ -137,7 +137,7 @@ func (b *bench) beat() {
 // claim claims and fails the test unless the answer is the wanted one.
 func (b *bench) claim(conn *pgx.Conn, id shard.ID, want Answer) Claim {
 	b.t.Helper()
-	claim, err := b.Claim(b.t.Context(), conn, id, b.holder, 0)
+	claim, err := b.Claim(b.t.Context(), conn, id, Claimant{Holder: b.holder})
 	if err != nil {
 		b.t.Fatal(err)
 	}

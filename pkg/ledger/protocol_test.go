@@ -67,7 +67,7 @@ func busy(w *party) bool    { return w.book != nil }
 
 func (p *protocol) Claim(t *rapid.T) {
 	w := p.pick(t, "claims", idle)
-	claim, err := p.Ledger.Claim(p.ctx, w.conn, p.id, w.holder, 0)
+	claim, err := p.Ledger.Claim(p.ctx, w.conn, p.id, Claimant{Holder: w.holder})
 	want := map[shard.State]Answer{shard.Planned: Claimed, shard.Done: Done, shard.Dead: Dead, shard.Discarded: Done}[p.state]
 	if p.working() != nil {
 		want = Busy

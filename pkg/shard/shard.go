@@ -35,6 +35,13 @@ type Task struct {
 	ID
 	Mapping string `json:"mapping"` // hash of the mapping the plan was made from
 	Schema  string `json:"schema"`  // fingerprint of both schemas when the plan was made
+	Trace   Trace  `json:"-"`       // for who publishes it
+}
+
+// A Trace says where the trace of a shard begins, as W3C trace contexts (traceparent), each of which may be empty. It travels in a message's headers.
+type Trace struct {
+	Parent string // it goes on here: the shard's last attempt
+	Link   string // it is a new one, and linked to this: the attempt that the shard, in its generation before, has died of
 }
 
 // A Table holds the sums of one entry of the mapping in one shard; all but Changed, Expected and Stored belong to the equation

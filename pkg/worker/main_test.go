@@ -176,7 +176,7 @@ func (d *desk) load() {
 // does claims a shard and works on it.
 func (d *desk) does(id shard.ID) (*shard.Receipt, error) {
 	d.Helper()
-	claim, err := d.ledger.Claim(d.Context(), d.slot.conn, id, d.slot.holder, 0)
+	claim, err := d.ledger.Claim(d.Context(), d.slot.conn, id, ledger.Claimant{Holder: d.slot.holder})
 	d.must(err)
 	if claim.Answer != ledger.Claimed {
 		d.Fatalf("shard %s is %s", id, claim.Answer)

@@ -181,7 +181,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 func (s *slot) claim(ctx context.Context, task shard.Task) (ledger.Claim, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	return s.Ledger.Claim(ctx, s.conn, task.ID, s.holder, s.perRow())
+	return s.Ledger.Claim(ctx, s.conn, task.ID, ledger.Claimant{Holder: s.holder, PerRow: s.perRow()})
 }
 
 // unmapped ends a task whose mapping does not fit the databases: nothing of the migration can go on until a person has looked.

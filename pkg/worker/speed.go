@@ -3,13 +3,12 @@ package worker
 import (
 	"sync"
 	"time"
+
+	"rehome/pkg/ledger"
 )
 
-// How the time of a shard is told from those of the ones before it.
-const (
-	remembered = 0.7  // of what is known, with each new shard
-	margin     = 1.15 // for a shard that takes longer than they did
-)
+// remembered is how much is kept of what is known, with each new shard.
+const remembered = 0.7
 
 // speed is how long shards take, by their weight.
 type speed struct {
@@ -44,5 +43,5 @@ func (w *Worker) perRow() time.Duration {
 	w.controls.mu.Lock()
 	least := w.controls.order.perRow
 	w.controls.mu.Unlock()
-	return max(time.Duration(margin*float64(w.controls.speed.perRow())), least)
+	return max(time.Duration(ledger.Margin*float64(w.controls.speed.perRow())), least)
 }

@@ -121,7 +121,7 @@ func TestWatch(t *testing.T) {
 		p.controls.speed = speed{}
 		p.inTarget(`UPDATE rehome.control SET limits = '{}'`)
 		ids := p.shards()
-		claim, err := p.desk.ledger.Claim(ctx, p.slot.conn, ids[0], p.slot.holder, 0)
+		claim, err := p.desk.ledger.Claim(ctx, p.slot.conn, ids[0], ledger.Claimant{Holder: p.slot.holder})
 		p.must(err)
 		_, err = p.slot.move(ctx, claim, p.mapped)
 		p.must(err)
