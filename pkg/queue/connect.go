@@ -50,6 +50,7 @@ type Conn struct {
 	streams Topology
 	guard   guard
 	refused atomic.Int64
+	unseen  func() // ends what observe has begun
 }
 
 // Connect connects to the server and makes sure that it is one to rely on: new enough, with JetStream. An unreachable server is an
@@ -83,6 +84,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		c.nc.Close()
 		return nil, fmt.Errorf("connect to NATS at %s: %w", where, err)
 	}
+	c.unseen = c.observe()
 	return c, nil
 }
 
@@ -178,6 +180,7 @@ func (c *Conn) options(ctx context.Context, o Options) []nats.Option {
 
 // Close sends what is under way, at most for a second, and closes the connection. Calls that are waiting return.
 func (c *Conn) Close() {
+	c.unseen()
 	_ = c.nc.FlushTimeout(time.Second) // what cannot be sent is redelivered
 	c.nc.Close()
 }

@@ -52,9 +52,10 @@ func (c *Conn) present(ctx context.Context, k kind, migration, run string) (map[
 
 // A Backlog is the work in the queue.
 type Backlog struct {
-	Waiting int  // tasks that nobody holds
-	Held    int  // tasks that are leased, or returned and not due yet
-	Paused  bool // nothing is handed out
+	Waiting     int  // tasks that nobody holds
+	Held        int  // tasks that are leased, or returned and not due yet
+	Redelivered int  // of those that are held: handed out more than once
+	Paused      bool // nothing is handed out
 }
 
 // Backlog returns the work in the migration's queue at this moment.
@@ -71,5 +72,5 @@ func (c *Conn) Backlog(ctx context.Context, migration string) (Backlog, error) {
 		return Backlog{}, err
 	}
 	info := consumer.CachedInfo()
-	return Backlog{Waiting: int(info.NumPending), Held: info.NumAckPending, Paused: info.Paused}, nil
+	return Backlog{Waiting: int(info.NumPending), Held: info.NumAckPending, Redelivered: info.NumRedelivered, Paused: info.Paused}, nil
 }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -85,6 +86,7 @@ func remedied(err error, want jetstream.StreamConfig) error {
 func crowded(err error) error {
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == notStored {
+		full.Add(context.Background(), 1)
 		return fmt.Errorf("%w; a stream that is full gets more room with NATS_MAX_BYTES at the next producer run; else see the server's log", err)
 	}
 	return err

@@ -1,5 +1,5 @@
-// Package telemetry is how a program tells what it does: log lines, traces and health, none of which ever carries a
-// row's value. It holds no metrics, and knows nothing of what is traced.
+// Package telemetry is how a program tells what it does: log lines, traces, metrics and health, none of which ever carries a
+// row's value. It knows nothing of what is traced and counted.
 package telemetry
 
 import (
@@ -9,11 +9,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 	"golang.org/x/time/rate"
 )
@@ -26,12 +28,14 @@ type Telemetry struct {
 	// Log writes to standard error: a line of JSON per event, or readable text on a terminal.
 	Log *slog.Logger
 
-	lines    *outlet
-	provider *sdktrace.TracerProvider // nil while traces are off
-	flush    time.Duration
+	lines       *outlet
+	provider    *sdktrace.TracerProvider // nil while traces are off
+	instruments *instruments             // nil while metrics are off
+	lost        atomic.Int64             // batches of traces and metrics that could not be sent
+	flush       time.Duration
 }
 
-// Start sets up logs and traces for one program, and makes them the process's own (slog.Default, otel.Tracer,
+// Start sets up logs, traces and metrics for one program, and makes them the process's own (slog.Default, otel.Tracer, otel.Meter,
 // otel.GetTextMapPropagator). The OTEL_* variables are honoured, each also as …_FILE; without an endpoint, or with
 // OTEL_SDK_DISABLED=true, traces are off: they cost nothing and nothing is connected to. A collector that is slow or
 // not there loses spans and never holds up the caller. The error lists every variable that is wrong.
@@ -40,11 +44,19 @@ func Start(ctx context.Context, program, version string) (*Telemetry, error) {
 	t := &Telemetry{Log: newLogger(lines, term.IsTerminal(int(os.Stderr.Fd()))).With("program", program), lines: lines, flush: flushTimeout}
 	slog.SetDefault(t.Log)
 	opts, err := readEnvironment()
-	if err != nil {
+	exits, wrong := readExits()
+	if err := errors.Join(err, wrong); err != nil {
 		return nil, err
 	}
 	otel.SetTextMapPropagator(opts.propagator)
 	otel.SetErrorHandler(t.exportErrors())
+	if t.instruments, err = newInstruments(ctx, exits, program, version); err != nil {
+		return nil, fmt.Errorf("set up metrics: %w", err)
+	}
+	if t.instruments != nil {
+		otel.SetMeterProvider(t.instruments.provider)
+		t.observeProcess(program, version)
+	}
 	if opts.exporter == exportNone {
 		otel.SetTracerProvider(noop.NewTracerProvider())
 		return t, nil
@@ -68,20 +80,27 @@ func (t *Telemetry) Through(w io.Writer) (end func()) {
 func (t *Telemetry) exportErrors() otel.ErrorHandler {
 	sometimes := rate.Sometimes{First: 1, Interval: time.Minute}
 	return otel.ErrorHandlerFunc(func(err error) {
-		sometimes.Do(func() { t.Log.Warn("traces are not exported", "err", err) })
+		t.lost.Add(1)
+		sometimes.Do(func() { t.Log.Warn("traces or metrics are not sent", "err", err) })
 	})
 }
 
-// Close sends the spans that are still held, for at most five seconds, also when ctx is cancelled already. Its error is
+// Close sends the spans and metrics that are still held, for at most five seconds, also when ctx is cancelled already. Its error is
 // no reason for a program to fail.
 func (t *Telemetry) Close(ctx context.Context) error {
-	if t.provider == nil {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.flush)
 	defer cancel()
-	if err := t.provider.Shutdown(ctx); err != nil {
-		return errors.New("flush traces: " + Redact(err))
+	var flushing errgroup.Group
+	var traces, metrics error
+	if t.provider != nil {
+		flushing.Go(func() error { traces = t.provider.Shutdown(ctx); return nil })
+	}
+	if t.instruments != nil {
+		flushing.Go(func() error { metrics = t.instruments.provider.Shutdown(ctx); return nil })
+	}
+	_ = flushing.Wait() // both keep their errors
+	if err := errors.Join(traces, metrics); err != nil {
+		return errors.New("flush traces and metrics: " + Redact(err))
 	}
 	return nil
 }
