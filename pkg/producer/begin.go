@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -92,7 +93,11 @@ func (p *Producer) begin(ctx context.Context, change changed, o Options) (*Run, 
 		if o.Pass != "" {
 			return nil, openGate(o.Pass)
 		}
+		start := time.Now()
 		if err := p.commitPlan(ctx); err != nil {
+			return nil, err
+		}
+		if err := p.ledger().NotePhase(ctx, p.name(), phasePlan, "plan", time.Since(start)); err != nil {
 			return nil, err
 		}
 		r, err = p.open(ctx, sameMapping)
@@ -120,6 +125,10 @@ func (p *Producer) begin(ctx context.Context, change changed, o Options) (*Run, 
 	r.options, r.heeds = o, true
 	if err := r.survey(ctx); err != nil || r.Finished() {
 		return r, err
+	}
+	begun := ledger.Begun{By: o.By, Rehome: r.Version, Legacy: r.Legacy.Server()}
+	if err := r.ledger.NoteBegun(ctx, r.m.Name, begun); err != nil {
+		return nil, err
 	}
 	return r, r.limitTime(ctx)
 }

@@ -19,6 +19,24 @@ import (
 	"rehome/pkg/target"
 )
 
+// The phases of a run that the producer does by itself, as the report names them.
+const (
+	phasePlan        = "plan"
+	phaseAnalyze     = "analyze"
+	phaseSettle      = "settle"
+	phaseConstraints = "constraints"
+	phaseIndexes     = "indexes"
+	phaseSequences   = "sequences"
+	phaseCounts      = "closing counts"
+)
+
+func phaseOf(part target.Part) string {
+	if part.Kind == target.Index {
+		return phaseIndexes
+	}
+	return phaseConstraints
+}
+
 // end ends the load: settling, constraints and indexes, sequences, statistics, closing counts, in an order that a crash at any point
 // leaves to be gone on with.
 func (r *Run) end(ctx context.Context) error {
@@ -27,7 +45,7 @@ func (r *Run) end(ctx context.Context) error {
 	}
 	all := r.mapping.Fed()
 	// The anti-joins of settling take hours by a plan made for the few rows that autovacuum, or a load before a reset, has seen.
-	err := r.stage(ctx, stage{"statistics", "statistics", all}, func(ctx context.Context) error { return target.Analyze(ctx, r.Pool, all) })
+	err := r.stage(ctx, stage{phaseAnalyze, "statistics", "statistics", all}, func(ctx context.Context) error { return target.Analyze(ctx, r.Pool, all) })
 	if err != nil {
 		return err
 	}
@@ -36,7 +54,7 @@ func (r *Run) end(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = r.stage(ctx, stage{"looking for collisions and for rows that have to wait", "settling", all}, func(ctx context.Context) error {
+	err = r.stage(ctx, stage{phaseSettle, "looking for collisions and for rows that have to wait", "settling", all}, func(ctx context.Context) error {
 		return r.settle(ctx, parts)
 	})
 	if err != nil {
@@ -48,16 +66,18 @@ func (r *Run) end(ctx context.Context) error {
 	}
 	pausepoint.At("attached")
 	var sequences []target.SequenceState
-	err = r.stage(ctx, stage{"sequences, and statistics of what was put back", "statistics", all}, func(ctx context.Context) (err error) {
-		if sequences, err = target.Sequences(ctx, r.Pool, all); err != nil {
-			return err
-		}
-		return target.Analyze(ctx, r.Pool, all)
+	err = r.stage(ctx, stage{phaseSequences, "sequences", "sequences", all}, func(ctx context.Context) (err error) {
+		sequences, err = target.Sequences(ctx, r.Pool, all)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	err = r.stage(ctx, stage{"closing counts", "counts", all}, func(ctx context.Context) error { return r.close(ctx, sequences) })
+	err = r.stage(ctx, stage{phaseAnalyze, "statistics of what was put back", "statistics", all}, func(ctx context.Context) error { return target.Analyze(ctx, r.Pool, all) })
+	if err != nil {
+		return err
+	}
+	err = r.stage(ctx, stage{phaseCounts, "closing counts", "counts", all}, func(ctx context.Context) error { return r.close(ctx, sequences) })
 	if err != nil || r.options.Until.At.IsZero() {
 		return err
 	}
@@ -85,7 +105,7 @@ func (r *Run) attach(ctx context.Context) error {
 	}
 	for i, part := range parts {
 		what := fmt.Sprintf("putting back %d of %d: %s of %s", i+1, len(parts), part.Name, part.Table)
-		err := r.stage(ctx, stage{what, string(part.Kind), []string{part.Table}}, func(ctx context.Context) error {
+		err := r.stage(ctx, stage{phaseOf(part), what, string(part.Kind), []string{part.Table}}, func(ctx context.Context) error {
 			return r.attachPart(ctx, known[i], part)
 		})
 		if err != nil {

@@ -24,6 +24,7 @@ const (
 
 // A stage is one step of the end of the load. Each can be begun again when it was broken off.
 type stage struct {
+	phase  string   // of the report, to which it belongs
 	what   string   // as in "building users_pkey of app.users"
 	kind   string   // stages of one kind take as long for as many bytes
 	tables []string // of the target, over which it goes
@@ -46,7 +47,8 @@ func (c clocking) expect(bytes int64) time.Duration {
 
 // stage does one step of the end of the load: not while the operator's pause holds, and not where it would not end before the deadline. The error is
 // a *Stopped where there is no time for it.
-func (r *Run) stage(ctx context.Context, s stage, do func(context.Context) error) error {
+func (r *Run) stage(ctx context.Context, s stage, step func(context.Context) error) error {
+	do := func(ctx context.Context) error { return r.clocked(ctx, s, step) }
 	if !r.heeds {
 		r.step("%s", s.what)
 		return do(ctx)
@@ -79,6 +81,15 @@ func (r *Run) stage(ctx context.Context, s stage, do func(context.Context) error
 	before := r.clockings[s.kind]
 	r.clockings[s.kind] = clocking{before.bytes + bytes, before.took + time.Since(start)}
 	return err
+}
+
+// clocked does the step, and notes how long it took.
+func (r *Run) clocked(ctx context.Context, s stage, step func(context.Context) error) error {
+	start := time.Now()
+	if err := step(ctx); err != nil {
+		return err
+	}
+	return r.ledger.NotePhase(ctx, r.m.Name, s.phase, s.what, time.Since(start))
 }
 
 // resumed waits while the operator's pause holds, and tells how the migration stands then.

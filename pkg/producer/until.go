@@ -88,7 +88,7 @@ func (l *looker) fits(ctx context.Context, s *aggregator.Sight) (bool, error) {
 		return true, nil
 	}
 	weight, found, err := l.ledger.Lightest(ctx, l.m.Name)
-	if takes := s.PerShard(weight); err != nil || !found || takes == 0 || takes < s.Controls.Left-ledger.Ahead {
+	if takes := time.Duration(ledger.Margin * float64(s.PerShard(weight))); err != nil || !found || takes == 0 || takes < s.Controls.Left-ledger.Ahead {
 		l.idle = time.Time{}
 		return true, err
 	}
