@@ -91,6 +91,20 @@ func TestProgress(t *testing.T) {
 	if diff := cmp.Diff(want, look()); diff != "" {
 		t.Error(diff)
 	}
+	t.Run("a shard that something throws back again and again is told, with why", func(t *testing.T) {
+		for range 3 {
+			claim, err := b.Claim(t.Context(), b.conn, shard.ID{Migration: "community", Run: b.run, Ordinal: 1}, ledger.Claimant{Holder: b.holder})
+			b.must(err)
+			if p := look(); p.Setbacks != (report.Setbacks{}) {
+				t.Errorf("too early: %+v", p.Setbacks)
+			}
+			_, err = b.Failed(t.Context(), claim, ledger.Failure{Kind: shard.Outage, Error: "XX001 data_corrupted"})
+			b.must(err)
+		}
+		if diff := cmp.Diff(report.Setbacks{Shards: 1, Why: "XX001 data_corrupted"}, look().Setbacks); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("what the operator has set, who works and why that is slow are told", func(t *testing.T) {
 		b.must(b.Pause(t.Context(), "community", "backup", true))
 		b.must(b.SetLimits(t.Context(), "community", throttle.Limits{Slots: 3, Threads: 40}))

@@ -42,6 +42,7 @@ type Sight struct {
 	Gates     []ledger.Gate
 	Controls  *ledger.Controls
 	Workers   []ledger.Worker // who are alive
+	Setbacks  ledger.Setbacks
 
 	speed speed
 }
@@ -56,6 +57,9 @@ func (l *Looker) Look(ctx context.Context, m *ledger.Migration) (s *Sight, err e
 		return nil, err
 	}
 	if s.Gates, err = l.Ledger.Gates(ctx, l.Name); err != nil {
+		return nil, err
+	}
+	if s.Setbacks, err = l.Ledger.Setbacks(ctx, l.Name); err != nil {
 		return nil, err
 	}
 	if l.asked.IsZero() || time.Since(l.asked) >= l.Every {
@@ -85,7 +89,7 @@ func (s *Sight) PerShard(rows int64) time.Duration {
 // Progress tells how far the migration has come, and what holds it up.
 func (s *Sight) Progress() report.Progress {
 	p := progress(s.Migration, s.Waves, s.Gates)
-	p.Controls, p.Workers = s.controls(), s.workers()
+	p.Controls, p.Workers, p.Setbacks = s.controls(), s.workers(), report.Setbacks(s.Setbacks)
 	switch {
 	case p.Controls.Halted != "":
 		p.State = "halted"

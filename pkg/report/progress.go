@@ -24,6 +24,13 @@ type Progress struct {
 	Controls    Controls       `json:"controls"`
 	Workers     Workers        `json:"workers"`
 	Needed      int            `json:"needed_slots,omitempty"` // to have all shards done by the deadline; 0 while that cannot be told
+	Setbacks    Setbacks       `json:"setbacks,omitzero"`
+}
+
+// Setbacks are the shards that come again and again as something throws them back which is not their data's fault, and which may not mend itself.
+type Setbacks struct {
+	Shards int    `json:"shards"`
+	Why    string `json:"why"` // the newest error, redacted
 }
 
 // A WaveProgress is how far one of the mapping's waves has come, in users.
