@@ -237,9 +237,9 @@ func TestSpeedOfShards(t *testing.T) {
 	b.move(conn, id(m, 0), []string{"1", "2"})
 	b.exec(`UPDATE rehome.shard SET claimed_at = done_at - interval '4 s' WHERE ordinal = 0`)
 	want("10 in 4s, lightest 5 true")
-	b.exec(`UPDATE rehome.shard SET wave = wave + 1 WHERE ordinal = 1`) // may stand behind a gate
+	b.exec(`UPDATE rehome.shard SET wave = wave + 9 WHERE ordinal = 1`) // may stand behind a gate
 	want("10 in 4s, lightest 10 true")
-	b.exec(`UPDATE rehome.shard SET wave = wave - 1 WHERE ordinal = 1`)
+	b.exec(`UPDATE rehome.shard SET wave = wave - 9 WHERE ordinal = 1`)
 	b.claim(conn, id(m, 1), Claimed) // in work
 	want("10 in 4s, lightest 10 true")
 	b.exec(`DELETE FROM rehome.shard WHERE ordinal = 2`)
