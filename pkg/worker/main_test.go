@@ -71,7 +71,7 @@ func openDesk(t testing.TB, via func(dsn string) string, legacySQL, targetSQL st
 	d.must(ledger.Install(t.Context(), d.target))
 	config, err := pgx.ParseConfig(via(d.dsn))
 	d.must(err)
-	w := &Worker{Migration: d.name, Legacy: db, Ledger: d.ledger, Log: slog.New(slog.DiscardHandler), holder: uuid.New(),
+	w := &Worker{Migration: d.name, Legacy: db, Ledger: d.ledger, Log: slog.New(slog.DiscardHandler), holder: uuid.New(), meters: newMeters(d.name),
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config, "worker") }}
 	d.must(d.ledger.Beat(t.Context(), ledger.Worker{Holder: w.holder, Migration: d.name}))
 	d.slot = &slot{Worker: w, shapes: target.Shapes{}}

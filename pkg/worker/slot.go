@@ -87,7 +87,9 @@ func (s *slot) task(ctx context.Context, lease *queue.Lease) error {
 	_ = keeping.Wait()
 	log := s.Log.With("migration", task.Migration, "run", task.Run, "shard", task.Ordinal, "wave", e.claim.Shard.Wave,
 		"attempt", e.claim.Token, "ms", time.Since(start).Milliseconds())
+	took := time.Since(start)
 	answer := s.answer(ctx, lease, &e)
+	s.ended(ctx, &e, took, answer)
 	telemetry.Fail(span, e.err)
 	switch {
 	case e.err != nil:
@@ -127,6 +129,7 @@ func (e *ending) rows() (n int64) {
 
 // answer publishes what the ledger holds and then acks, or gives the task back. What is lost here the next delivery repeats.
 func (s *slot) answer(ctx context.Context, lease *queue.Lease, e *ending) error {
+	defer s.meters.phase(ctx, shard.Answering, time.Now())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	if !e.ack {
@@ -179,6 +182,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 
 // claim asks for the task's shard. A claim that nobody waits for any more would hold the shard all the same, so that only time ends it.
 func (s *slot) claim(ctx context.Context, task shard.Task) (ledger.Claim, error) {
+	defer s.meters.phase(ctx, shard.Claiming, time.Now())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	return s.Ledger.Claim(ctx, s.conn, task.ID, ledger.Claimant{Holder: s.holder, PerRow: s.perRow()})

@@ -34,6 +34,8 @@ type watch struct {
 	light  time.Time // when it was asked for the lightest shard
 	late   bool      // nothing that is left would end before the deadline
 	told   string    // the last thing that was said of the pace
+
+	counted time.Time // until when time was counted to the reason of a slower pace
 }
 
 // run looks until ctx is done.
@@ -71,6 +73,7 @@ func (w *watch) look(ctx context.Context) {
 	o := s.order()
 	w.pace(&s, &o)
 	w.controls.obey(o)
+	w.held(ctx, &s, &o)
 	w.say(ctx, &o)
 	if w.controls.saw(w.read.Version, o.slow) {
 		nudge(w.controls.tell)

@@ -36,7 +36,7 @@ tables:
 func newPost(t *testing.T) *post {
 	d := newPlainDesk(t)
 	p := &post{desk: d}
-	w := &Worker{Migration: d.name, Slots: 2, Ledger: d.ledger, holder: uuid.New()}
+	w := &Worker{Migration: d.name, Slots: 2, Ledger: d.ledger, holder: uuid.New(), meters: newMeters(d.name)}
 	w.Log, p.said = hears()
 	p.watch = &watch{Worker: w}
 	w.controls.begin(t.Context(), t.Context())

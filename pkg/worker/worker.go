@@ -54,12 +54,14 @@ type Worker struct {
 	mappings mappings
 	controls controls
 	pacer    throttle.Pacer
+	meters   *meters
 }
 
 // Run takes tasks until ctx is done. Then it takes nothing new, gives the shards in work some time to end, rolls back those that do
 // not, and gives their tasks back. It returns nil when it was stopped so. Meanwhile it goes by what the ledger has as the migration's controls.
 func (w *Worker) Run(ctx context.Context) error {
-	w.holder = uuid.New()
+	w.holder, w.meters = uuid.New(), newMeters(w.Migration)
+	defer w.observe()()
 	tasks, err := w.Queue.Tasks(w.Migration)
 	if err != nil {
 		return err
