@@ -23,9 +23,10 @@ import (
 const waitEvery = 2 * time.Second
 
 func collectCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.MigrationName, settings.HealthOn, settings.StrictRoles).WithNATS().Require(settings.TargetDSN, settings.NATSURL)
+	s := settings.New(settings.LegacyDSN, settings.MigrationName, settings.HealthOn, settings.StrictRoles, settings.TraceURL).WithNATS().WithPages().
+		Require(settings.TargetDSN, settings.NATSURL)
 	return bind(&cobra.Command{
-		Use: "aggregator", Short: "collect the workers' receipts", Version: version, SilenceErrors: true, SilenceUsage: true,
+		Use: "aggregator", Short: "collect the workers' receipts, and serve the dashboard", Version: version, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := s.Load(nil); err != nil {
 				return err
@@ -66,19 +67,24 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 	defer view.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	if !s.Health.IsZero() {
-		server, err := telemetry.Listen(ctx, s.Health.String(), health.Handler())
+		server, err := telemetry.Listen(ctx, s.Health.String(), t.Handler(health))
 		if err != nil {
 			return err
 		}
 		group.Go(func() error { return server.Serve(ctx) })
 	}
+	pages, err := openPages(ctx, s, t, pool, view)
+	if err != nil {
+		return err
+	}
+	pages.serve(ctx, group)
 	group.Go(func() error {
 		defer health.Drain()
 		name, err := worker.Await(ctx, pool, s.Migration, pausepoint.Wait("await", waitEvery), t.Log)
 		if err != nil {
 			return err
 		}
-		return aggregator.Collect(ctx, conn, ledger.Open(pool), name, view.Show)
+		return aggregator.Collect(ctx, conn, ledger.Open(pool), name, pages.follow(name, view.Show))
 	})
 	return group.Wait()
 }

@@ -26,7 +26,7 @@ import (
 
 func runCommand(t *telemetry.Telemetry) *cobra.Command {
 	s := settings.New(settings.MappingFile, settings.LegacyDSN, settings.ReplicaDSN, settings.TargetDSN, settings.NATSURL,
-		settings.SlotCount, settings.ThroughWave, settings.PassGate, settings.UntilTime, settings.DoAgain, settings.ReportFormat).WithNATS().WithStreams()
+		settings.SlotCount, settings.ThroughWave, settings.PassGate, settings.UntilTime, settings.DoAgain, settings.HealthOn, settings.ReportFormat).WithNATS().WithStreams()
 	return bind(&cobra.Command{
 		Use:   "run",
 		Short: "plan once, publish what is not done yet, end the load, give the verdict",
@@ -39,7 +39,7 @@ func runCommand(t *telemetry.Telemetry) *cobra.Command {
 			"they show twice is the first.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return with(c, s, t, func(file *mapping.File) error { return knownWaves(file, s) }, func(session *session) error {
-				result, err := session.run(c.Context(), s, t)
+				result, err := session.answering(c.Context(), s, t)
 				if err != nil {
 					return err
 				}

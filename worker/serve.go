@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
@@ -60,28 +59,7 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config.ConnConfig, "worker") },
 	}
 	check(health, w, pool, conn, s.Migration)
-	return answering(ctx, s, health, func(ctx context.Context) error { return work(ctx, w, pool, s.Migration) })
-}
-
-// answering does do while health is answered, also when ctx has ended and do is about to.
-func answering(ctx context.Context, s *settings.Settings, health *telemetry.Health, do func(context.Context) error) error {
-	defer context.AfterFunc(ctx, health.Drain)()
-	if s.Health.IsZero() {
-		return do(ctx)
-	}
-	server, err := telemetry.Listen(ctx, s.Health.String(), health.Handler())
-	if err != nil {
-		return err
-	}
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return server.Serve(serving) })
-	group.Go(func() error {
-		defer stop()
-		return do(ctx)
-	})
-	return group.Wait()
+	return t.While(ctx, s.Health.String(), health, func(ctx context.Context) error { return work(ctx, w, pool, s.Migration) })
 }
 
 // work waits for the migration and serves it.

@@ -27,14 +27,14 @@ const (
 // Collect counts the receipts of a migration until ctx is done, from the queue as they come and from the ledger now and then, and
 // calls show with each new sum, one call at a time. It returns nil when it was stopped.
 func Collect(ctx context.Context, conn *queue.Conn, l *ledger.Ledger, name string, show func(report.Progress)) error {
-	c := &collector{ledger: l, name: name, show: show, looker: Looker{Ledger: l, Name: name, Every: sumsEvery}}
+	c := &collector{ledger: l, name: name, show: show, meters: NewMeters(name), looker: Looker{Ledger: l, Name: name, Every: sumsEvery}}
 	if err := c.look(ctx); err != nil {
 		return err
 	}
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return conn.Receipts(inner, name, c.count) })
 	group.Go(func() error { return c.reconcile(inner) })
-	group.Go(func() error { return c.watch(inner) })
+	group.Go(func() error { return c.meters.While(inner, conn, c.watch) })
 	if err := group.Wait(); ctx.Err() == nil {
 		return fmt.Errorf("collect the receipts of migration %s: %w", name, err)
 	}
@@ -47,6 +47,7 @@ type collector struct {
 	name   string
 	since  uint64 // see ledger.Receipts
 	looker Looker
+	meters *Meters
 
 	mu      sync.Mutex // so that what is shown never goes back
 	show    func(report.Progress)
@@ -99,6 +100,7 @@ func (c *collector) look(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.planned = sight.Progress()
+	c.meters.See(sight, c.planned)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rehome/pkg/aggregator"
 	"rehome/pkg/ledger"
 	"rehome/pkg/mapping"
 	"rehome/pkg/plan"
@@ -30,8 +31,9 @@ type Run struct {
 	behind  int         // planned shards that still go by an earlier mapping, as somebody is at work on them
 
 	options   Options
-	heeds     bool                // the operator's pause, and the deadline
-	shown     report.Progress     // what whoever watches was told last
+	heeds     bool            // the operator's pause, and the deadline
+	shown     report.Progress // what whoever watches was told last
+	meters    *aggregator.Meters
 	clockings map[string]clocking // of stages of the end of the load, by kind
 }
 
@@ -100,7 +102,7 @@ func (p *Producer) stored(ctx context.Context) (*Run, error) {
 	if err := p.upgrade(ctx); err != nil {
 		return nil, err
 	}
-	r := &Run{Producer: p, ledger: p.ledger()}
+	r := &Run{Producer: p, ledger: p.ledger(), meters: aggregator.NewMeters(p.name())}
 	m, err := r.ledger.Load(ctx, p.name())
 	if err != nil {
 		return nil, err

@@ -39,10 +39,19 @@ type Options struct {
 
 // Go publishes what is not done yet to the queue, waits for the workers wave by wave, ends the load and returns the verdict's report. The
 // error is a *Refusal where a guard refuses, and a *Stopped where the run ended as it was told to before its end.
-func (r *Run) Go(ctx context.Context) (*report.Report, error) {
+func (r *Run) Go(ctx context.Context) (result *report.Report, err error) {
 	if r.Finished() {
 		return r.Report(ctx)
 	}
+	err = r.meters.While(ctx, r.Queue, func(ctx context.Context) (err error) {
+		result, err = r.run(ctx)
+		return err
+	})
+	return result, err
+}
+
+// run is Go where there is something to do.
+func (r *Run) run(ctx context.Context) (*report.Report, error) {
 	if r.m.State != ledger.Finished || r.left != (ledger.Left{}) || r.planned.Redo != nil {
 		over := r.m.State == ledger.Finished && r.off == 0
 		moved, err := r.load(ctx)
@@ -69,6 +78,7 @@ func (r *Run) show(p report.Progress) {
 
 // step tells whoever watches what the end of the load is at.
 func (r *Run) step(format string, args ...any) {
+	r.meters.Turn(r.m.State)
 	p := r.shown
 	p.Migration, p.State, p.Step = r.m.Name, string(r.m.State), fmt.Sprintf(format, args...)
 	r.show(p)
@@ -265,6 +275,7 @@ func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
 		return 0, err
 	}
 	p := sight.Progress()
+	l.meters.See(sight, p)
 	l.show(p)
 	if reason := sight.Controls.Halted; reason != "" {
 		return 0, &Stopped{fmt.Sprintf("migration %s is halted: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
