@@ -39,7 +39,7 @@ func readEnvironment() (options, error) {
 	disabled, errs[0] = readDisabled()
 	opts.exporter, errs[1] = readExporter()
 	opts.propagator, errs[2] = readPropagators()
-	errs[3] = checkSampler()
+	errs[3] = errors.Join(checkSampler(), checkNumbers())
 	errs[4] = checkEndpoints()
 	if disabled {
 		opts.exporter = exportNone
@@ -155,6 +155,24 @@ func checkSampler() error {
 		return errors.New("OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1")
 	}
 	return nil
+}
+
+// checkNumbers refuses what the SDK would replace in the same way.
+func checkNumbers() error {
+	var errs []error
+	for _, name := range []string{
+		"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+		"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT",
+		"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+		"OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+	} {
+		if text := os.Getenv(name); text != "" {
+			if _, err := strconv.Atoi(text); err != nil {
+				errs = append(errs, fmt.Errorf("%s is not a whole number", name))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func checkEndpoints() error {

@@ -130,21 +130,35 @@ func TestExport(t *testing.T) {
 		checkRequest(t, <-c.got)
 	})
 
-	t.Run("a collector that hangs holds up neither work nor the end", func(t *testing.T) {
-		release := make(chan struct{})
-		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
-		defer server.Close()
-		defer close(release)
-		cleanEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL, "OTEL_BSP_MAX_QUEUE_SIZE": "8", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "8"})
-		tel := start(t)
-		tel.flush = 20 * time.Millisecond
-		for range 5000 {
-			span(t, "one shard")
-		}
-		if err := tel.Close(t.Context()); err == nil {
-			t.Error("flushed into a collector that hangs")
-		}
-	})
+	for what, serve := range map[string]func(w http.ResponseWriter, release <-chan struct{}){
+		"hangs":          func(_ http.ResponseWriter, release <-chan struct{}) { <-release },
+		"refuses":        func(w http.ResponseWriter, _ <-chan struct{}) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"is no such one": func(w http.ResponseWriter, _ <-chan struct{}) { w.WriteHeader(http.StatusNotFound) },
+		"is not there":   nil,
+	} {
+		t.Run("a collector that "+what+" holds up neither work nor the end", func(t *testing.T) {
+			release := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { serve(w, release) }))
+			defer server.Close()
+			defer close(release)
+			if serve == nil {
+				server.Close()
+			}
+			cleanEnv(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL, "OTEL_BSP_MAX_QUEUE_SIZE": "8", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "8"})
+			tel := start(t)
+			tel.flush = 20 * time.Millisecond
+			began := time.Now()
+			for range 5000 {
+				span(t, "one shard")
+			}
+			if took := time.Since(began); took > 5*time.Second { // it waits for an answer for 10 s
+				t.Errorf("5000 spans took %s", took)
+			}
+			if err := tel.Close(t.Context()); err == nil && what == "hangs" {
+				t.Error("it was flushed")
+			}
+		})
+	}
 
 	for name, env := range map[string]map[string]string{
 		"without an endpoint":    {},
@@ -205,6 +219,8 @@ func TestEnvironment(t *testing.T) {
 	for env, want := range map[string]string{
 		"OTEL_EXPORTER_OTLP_PROTOCOL": "OTEL_EXPORTER_OTLP_PROTOCOL is none of",
 		"OTEL_TRACES_SAMPLER":         "OTEL_TRACES_SAMPLER is none of",
+		"OTEL_BSP_MAX_QUEUE_SIZE":     "OTEL_BSP_MAX_QUEUE_SIZE is not a whole number",
+		"OTEL_SPAN_LINK_COUNT_LIMIT":  "OTEL_SPAN_LINK_COUNT_LIMIT is not a whole number",
 		"OTEL_SERVICE_NAME_FILE":      "OTEL_SERVICE_NAME_FILE does not name a readable file",
 	} {
 		t.Run(env+" is judged", func(t *testing.T) {
