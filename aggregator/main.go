@@ -62,7 +62,7 @@ func open(ctx context.Context, s *settings.Settings) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, settings.WithExit(settings.ExitSettings, err)
 	}
-	return openPool(ctx, config, 4)
+	return openPool(ctx, config, 8)
 }
 
 func openPool(ctx context.Context, config *pgxpool.Config, sessions int32) (*pgxpool.Pool, error) {

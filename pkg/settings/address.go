@@ -39,18 +39,6 @@ func (a Address) String() string {
 	return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
 }
 
-func applyListen(s *Settings, text string) []string {
-	address, err := ParseAddress(text)
-	if err != nil {
-		return []string{err.Error()}
-	}
-	s.Listen = address
-	if !isLoopback(address.Host) {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("the dashboard on %s can be reached from other machines", address))
-	}
-	return nil
-}
-
 func applyHealth(s *Settings, text string) []string {
 	address, err := ParseAddress(text)
 	if err != nil {

@@ -225,12 +225,9 @@ func TestWarnings(t *testing.T) {
 		{"NATS_URL", "nats://127.0.0.1:4222", false},
 		{"NATS_URL", "tls://h", false},
 		{"NATS_URL", "nats://127.0.0.1,nats://h", true},
-		{"REHOME_LISTEN", "0.0.0.0:8080", true},
-		{"REHOME_LISTEN", ":8080", true},
-		{"REHOME_LISTEN", "[::1]:0", false},
 	} {
 		t.Run(tt.variable+"="+tt.value, func(t *testing.T) {
-			s := settings.New(settings.LegacyDSN, settings.TargetDSN, settings.NATSURL, settings.ListenOn)
+			s := settings.New(settings.LegacyDSN, settings.TargetDSN, settings.NATSURL)
 			if err := load(t, s, map[string]string{tt.variable: tt.value}); err != nil {
 				t.Fatal(err)
 			}

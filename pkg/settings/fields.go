@@ -26,7 +26,6 @@ const (
 	NATSKey       Field = "nats-key"    // NATS_KEY
 	MigrationName Field = "migration"   // REHOME_MIGRATION
 	SlotCount     Field = "slots"       // REHOME_SLOTS
-	ListenOn      Field = "listen"      // REHOME_LISTEN
 	HealthOn      Field = "health"      // REHOME_HEALTH
 	GraceTime     Field = "grace"       // REHOME_GRACE
 
@@ -100,9 +99,7 @@ var specs = []spec{
 		apply: applyMigration},
 	{field: SlotCount, env: "REHOME_SLOTS", placeholder: "N", usage: "shards moved at the same time",
 		standard: onePerCPU, apply: applySlots},
-	{field: ListenOn, env: "REHOME_LISTEN", placeholder: "HOST:PORT", usage: "where the dashboard listens",
-		standard: func() string { return "127.0.0.1:8080" }, apply: applyListen},
-	{field: HealthOn, env: "REHOME_HEALTH", placeholder: "HOST:PORT", usage: "where /healthz and /readyz are answered",
+	{field: HealthOn, env: "REHOME_HEALTH", placeholder: "HOST:PORT", usage: "where /healthz, /readyz and /metrics are answered",
 		apply: applyHealth},
 	{field: GraceTime, env: "REHOME_GRACE", placeholder: "DURATION", usage: "time that shards in work have to end when the program is told to stop",
 		standard: func() string { return "20s" }, apply: applyGrace},

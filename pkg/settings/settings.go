@@ -22,7 +22,8 @@ type Settings struct {
 	Streams   Streams       // how they keep what they are given
 	Migration string        // a migration's name, [a-z0-9_]{1,32}; empty when not given
 	Slots     int           // how many shards are moved at the same time, 1 to 256; by default one per CPU
-	Listen    Address       // where the dashboard listens; by default 127.0.0.1:8080
+	Pages     Pages         // how the dashboard is served; by default on 127.0.0.1:8080
+	TraceURL  string        // where a trace is shown, with {trace_id} for its id; empty when not given
 	Strict    bool          // about database rights that are not needed
 	Health    Address       // where health is answered; its zero value says nowhere, which is the default
 	Grace     time.Duration // that shards in work have to end when the program is told to stop, 1s to 1h; by default 20s
@@ -40,7 +41,7 @@ type Settings struct {
 	To      string // path of the file that a report is written to; empty is standard output
 
 	// Warnings are what Load accepted and an operator should still know, one sentence each, free of secrets: a
-	// connection to another machine that is not both encrypted and verified, a dashboard open to the network.
+	// connection to another machine that is not both encrypted and verified.
 	Warnings []string
 
 	asked []*ask
@@ -67,11 +68,12 @@ func (s *Settings) Require(fields ...Field) *Settings {
 
 func (s *Settings) add(required bool, fields []Field) *Settings {
 	for _, field := range fields {
-		i := slices.IndexFunc(specs, func(sp spec) bool { return sp.field == field })
+		all := slices.Concat(specs, pageSpecs)
+		i := slices.IndexFunc(all, func(sp spec) bool { return sp.field == field })
 		if i < 0 {
 			panic(fmt.Sprintf("settings: no field %q", field))
 		}
-		s.asked = append(s.asked, &ask{spec: specs[i], required: required})
+		s.asked = append(s.asked, &ask{spec: all[i], required: required})
 	}
 	return s
 }
@@ -101,6 +103,7 @@ func (s *Settings) Load(env Environ) error {
 		faults = append(faults, s.load(a, env)...)
 	}
 	faults = append(faults, s.joinNATS()...)
+	faults = append(faults, s.joinPages()...)
 	if len(faults) > 0 {
 		return WithExit(ExitSettings, faults)
 	}

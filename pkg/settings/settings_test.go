@@ -117,8 +117,8 @@ func TestLoad(t *testing.T) {
 		if err := load(t, s, nil); err != nil {
 			t.Fatal(err)
 		}
-		if s.Slots < 1 || s.Listen.String() != "127.0.0.1:8080" || !s.Health.IsZero() || s.Grace != 20*time.Second || s.Output != "text" || s.Again {
-			t.Errorf("got %d slots, %q, %q, %s, %q, again %t", s.Slots, s.Listen, s.Health, s.Grace, s.Output, s.Again)
+		if s.Slots < 1 || s.Pages.Listen.String() != "127.0.0.1:8080" || !s.Health.IsZero() || s.Grace != 20*time.Second || s.Output != "text" || s.Again {
+			t.Errorf("got %d slots, %q, %q, %s, %q, again %t", s.Slots, s.Pages.Listen, s.Health, s.Grace, s.Output, s.Again)
 		}
 		if len(s.Warnings) > 0 {
 			t.Errorf("warnings: %q", s.Warnings)

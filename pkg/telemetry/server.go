@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -37,6 +38,9 @@ func Listen(ctx context.Context, address string, handler http.Handler) (*Server,
 	}}, nil
 }
 
+// Encrypt has requests answered by TLS alone, as config says. Call it before Serve.
+func (s *Server) Encrypt(config *tls.Config) { s.http.TLSConfig = config }
+
 // Address returns HOST:PORT as it was taken.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
@@ -45,7 +49,11 @@ func (s *Server) Address() string { return s.listener.Addr().String() }
 func (s *Server) Serve(ctx context.Context) error {
 	group, serving := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		serve := s.http.Serve
+		if s.http.TLSConfig != nil {
+			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+		}
+		if err := serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve on %s: %w", s.Address(), err)
 		}
 		return nil
