@@ -18,16 +18,16 @@ function Letter({ of }) {
       <span class="buttons"><${RepublishButton} what=${{ cause: of.cause }} count=${of.shards} of=${`what is dead of ${of.cause}`} main=${true} />
         <${DiscardButton} ids=${of.ids} of=${`what is dead of ${of.cause}`} /></span></div>
     <div><p class="muted small">the last said, ${moment(of.last_at)}${of.first_at !== of.last_at ? `; the first died ${moment(of.first_at)}` : ""}</p><p class="quote">${of.error}</p></div>
-    <ul class="ids" aria-label=${`shards dead of ${of.cause}`}>${ids.map((id) => html`<li key=${id}><a href=${`#/shard/${ordinalOf(id)}`}><${MarkOf} state=${dead} /> ${id}</a></li>`)}
+    <ul class="ids" aria-label=${`shards dead of ${of.cause}`}>${ids.map((id) => html`<li key=${id}><a href=${`#/shard/${ordinalOf(id)}`}><${MarkOf} state=${dead} />${id}</a></li>`)}
       ${of.ids.length > ids.length && html`<li><button type="button" class="plain" onClick=${() => setAll(true)}>and ${number(of.ids.length - ids.length)} more</button></li>`}</ul>
   </li>`;
 }
 
 /** @param {{discarded: import("./types.js").Discarded[]}} props */
 const Discarded = ({ discarded }) => html`<${Panel} title="Discarded" aside=${html`<span class="muted small">left out, until somebody republishes them</span>`}>
-  <${Table} label="discarded shards"><thead><tr><${Head}>shard<//><${Head}>reason<//><${Head} number>users<//><${Head} number>rows<//><${Head}>at<//><${Head}><span class="spoken">take it back</span><//></tr></thead>
+  <${Table} label="discarded shards"><thead><tr><${Head}>shard<//><${Head}>reason<//><${Head} number>users<//><${Head} number roomy>rows<//><${Head} roomy>at<//><${Head}><span class="spoken">take it back</span><//></tr></thead>
   <tbody>${discarded.map((d) => html`<tr key=${d.id}><th scope="row"><a href=${`#/shard/${ordinalOf(d.id)}`}>${d.id}</a></th><td class="wrap">${d.reason}</td>
-    <td class="number">${number(d.users)}</td><td class="number">${number(d.rows)}</td><td class="nowrap">${moment(d.at)}</td>
+    <td class="number">${number(d.users)}</td><td class="number roomy">${number(d.rows)}</td><td class="nowrap roomy">${moment(d.at)}</td>
     <td><${RepublishButton} what=${{ ids: [d.id] }} count=${1} of=${`shard ${d.id}`} /></td></tr>`)}</tbody><//><//>`;
 
 export function DeadPage() {
@@ -46,9 +46,10 @@ export function DeadPage() {
       ${list && causes.length === 0 && html`<${Panel} title="None"><p class="good">No shard is dead.</p>
         <p class="muted">A shard that fails three times by the fault of what is in it is dead: its users are pending until it is done or discarded. Outages cost no attempt.</p><//>`}
       ${causes.length > 0 && html`<${Panel} title="By cause">
-        <p class="muted">Mend what the cause names, then republish. A shard that would meet what it died of is refused. <code>producer dead show ID</code> tells all there is about one.</p>
+        <p class="muted">Mend what the cause names, then republish. A shard that would meet what it died of is refused. All there is about one is on its page, and in a terminal:</p>
+        <${Command} line=${`producer dead show ${causes[0].ids[0]}`} />
         <ul class="stack">${causes.map((c) => html`<${Letter} key=${c.cause} of=${c} />`)}</ul>
-        <${Command} line=${`producer dead show ${causes[0].ids[0]}`} /><//>`}
+<//>`}
       ${list?.discarded?.length > 0 && html`<${Discarded} discarded=${list.discarded} />`}
     </div>`;
 }

@@ -7,6 +7,8 @@ import { number, plural } from "./words.js";
 
 /** @typedef {{ids?: string[], cause?: string, all?: boolean}} Selection */
 
+const atOnce = 100; // shards of one request: each is counted in the legacy database
+
 const refresh = () => change({ letters: now().letters + 1 });
 
 const good = /** @type {Record<string, string>} */ ({ republished: "good", refused: "bad", discarded: "good" });
@@ -46,8 +48,15 @@ function DiscardDialog({ ids, of, onClose }) {
   const [reason, setReason] = useState("");
   const [answer, setAnswer] = useState(/** @type {any} */ (null));
   const act = async () => {
-    setAnswer(await send("/api/v1/dead/discard", { ids, reason: reason.trim() }));
-    refresh();
+    /** @type {any} */
+    const all = { discarded: [], refused: [] };
+    for (let i = 0; i < ids.length; i += atOnce) {
+      const some = await send("/api/v1/dead/discard", { ids: ids.slice(i, i + atOnce), reason: reason.trim() });
+      all.discarded.push(...some.discarded);
+      all.refused.push(...some.refused);
+      refresh();
+    }
+    setAnswer(all);
   };
   const done = answer && html`<${Results} results=${[
     ...(answer.discarded || []).map((/** @type {any} */ d) => ({ id: d.id, result: "discarded", why: `${plural(d.users, "user", "users")} and ${plural(d.rows, "row", "rows")} are left out` })),

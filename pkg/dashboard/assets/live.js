@@ -31,7 +31,7 @@ function listen() {
   source = stream;
   stream.onopen = () => {
     wait = first;
-    change({ lost: 0, letters: now().letters + 1 });
+    change({ lost: 0, blind: "", letters: now().letters + 1 });
     shards.refresh();
   };
   stream.onerror = () => {
@@ -48,6 +48,7 @@ function listen() {
     fresh = false;
     change({ overview });
   });
+  stream.addEventListener("trouble", (event) => change({ blind: JSON.parse(event.data).error }));
   stream.addEventListener("shards", (event) => shards.apply(JSON.parse(event.data)));
   stream.addEventListener("dead", () => change({ letters: now().letters + 1 }));
 }

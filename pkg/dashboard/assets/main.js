@@ -63,8 +63,11 @@ function SignOut() {
 /** What is wrong with what is seen. */
 function Banner() {
   const lost = useStore((s) => s.lost);
+  const blind = useStore((s) => s.blind);
   const at = useStore((s) => s.overview?.at);
-  if (!lost || !at) return null;
+  if (!at) return null;
+  if (!lost && blind) return html`<div class="banner"><${Note} kind="bad" word="nothing new" alert=${true}>What you see is of ${moment(at)}: ${blind}<//></div>`;
+  if (!lost) return null;
   return html`<div class="banner"><${Note} kind="bad" word="not connected" alert=${true}>since ${clock(lost)}. What you see is of ${moment(at)}. It is tried again and again.<//></div>`;
 }
 

@@ -76,7 +76,8 @@ export class Shards {
       return;
     }
     if (changes.epoch === this.epoch && changes.version <= this.version) return;
-    if (changes.epoch !== this.epoch || changes.version !== this.version + 1) {
+    // One without changes says where a connection begins.
+    if (changes.epoch !== this.epoch || changes.version !== this.version + 1 || changes.changes.length === 0) {
       this.load();
       return;
     }

@@ -23,12 +23,11 @@ export const marks = [
   { key: "split", name: "split", fill: "", edge: "--state-split", path: "M6 1V11" },
 ];
 
-export const absent = 0, working = 2, done = 3, dead = 5;
+export const dead = 5;
 
-/** The number of a state as one shard's page has it. @param {string} state @param {number} quarantined @param {boolean} held */
-export function stateOf(state, quarantined, held) {
-  if (state === "planned") return held ? working : 1;
-  if (state === "done") return quarantined > 0 ? 4 : done;
+/** The number of a state as one shard's page has it. @param {string} state @param {number} quarantined */
+export function stateOf(state, quarantined) {
+  if (state === "done" && quarantined > 0) return marks.findIndex((m) => m.key === "quarantined");
   return Math.max(0, marks.findIndex((m) => m.key === state));
 }
 

@@ -1,5 +1,5 @@
 // The first page: how far, how fast, until when, what is wrong, and what to do now.
-import { Chip, Command, Head, Note, Panel, Table, html } from "./ui.js";
+import { Chip, Command, Note, Panel, html } from "./ui.js";
 import { holds, limited } from "./holds.js";
 import { Plot } from "./plot.js";
 import { Resume } from "./pause.js";
@@ -7,7 +7,7 @@ import { Sums } from "./tables.js";
 import { useStore } from "./store.js";
 import { WaveTable } from "./waves.js";
 import { WorkersPanel } from "./workers.js";
-import { duration, isSet, minute, moment, number, percent, plural } from "./words.js";
+import { duration, isSet, minute, moment, number, percent } from "./words.js";
 
 /** @typedef {import("./types.js").Overview} Overview */
 
@@ -24,7 +24,7 @@ const wavesOf = (p) => (p.waves?.length ? p.waves
 /** @param {{o: Overview}} props */
 function Left({ o }) {
   const left = o.rate.seconds_left;
-  if (!left) return html`<div class="left muted">${o.progress.state === "finished" ? `ended` : "how long the rest takes is not known yet"}</div>`;
+  if (!left) return html`<div class="left muted">${o.progress.state === "finished" ? "ended" : "how long the rest takes is not known yet"}</div>`;
   const wide = left.high > 1.1 * left.middle || left.low < 0.9 * left.middle;
   return html`<div class="left"><b>about ${duration(left.middle)} left</b><br />
     <span class="muted small">${wide && `${duration(left.low)} to ${duration(left.high)}, `}until about ${minute(Date.parse(o.at) + left.middle * 1000)}</span></div>`;
@@ -97,10 +97,9 @@ export function OverviewPage() {
     <h1 tabindex="-1" class="spoken">Overview of ${o.migration}</h1>
     <div class="stack">
       <div class="split">
-        <div class="stack"><${Progress} o=${o} /><${RatePanel} o=${o} /></div>
+        <div class="stack"><${Progress} o=${o} /><${RatePanel} o=${o} /><${WorkersPanel} workers=${o.workers || []} /></div>
         <div class="stack"><${VerdictPanel} o=${o} /><${HoldsPanel} o=${o} /></div>
       </div>
-      <${WorkersPanel} workers=${o.workers || []} />
       ${(o.progress.waves?.length || 0) > 1 && html`<${Panel} title="Waves and gates" aside=${html`<a href="#/waves">more</a>`}><${WaveTable} waves=${o.progress.waves || []} /><//>`}
       <${Sums} tables=${o.tables || []} />
     </div>`;

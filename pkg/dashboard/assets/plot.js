@@ -20,7 +20,7 @@ function options(width, point) {
     scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ max) => [0, Math.max(10, max * 1.1)] },
       busy: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ max) => [0, Math.max(4, max * 1.1)] } },
     axes: [
-      { ...axis, space: 70, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((s) => (at[1] - at[0] < 60 ? clock(s * 1000) : minute(s * 1000))) },
+      { ...axis, size: 30, space: 70, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((s) => (at[1] - at[0] < 60 ? clock(s * 1000) : minute(s * 1000))) },
       { ...axis, size: 48, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(brief) },
       { ...axis, scale: "busy", side: 1, size: 34, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
     ],

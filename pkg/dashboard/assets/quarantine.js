@@ -1,7 +1,7 @@
 // Who is kept out, by cause, and what to do about it.
-import { Command, Failure, Head, Panel, Table, html, useAnswer } from "./ui.js";
+import { Command, Failure, Panel, coded, html, useAnswer } from "./ui.js";
 import { change, useStore } from "./store.js";
-import { kindOf, remedyOf, subjectOf } from "./remedies.js";
+import { kindOf, remedyOf } from "./remedies.js";
 import { read } from "./api.js";
 import { number, plural } from "./words.js";
 
@@ -16,7 +16,7 @@ function Cause({ of }) {
   const key = of.sample_keys?.find((k) => /^-?\d+$/.test(k) || uuid.test(k));
   return html`<li class="letter">
     <div class="top"><code>${of.cause}</code><span class="muted">${plural(of.users, "user", "users")}, ${plural(of.rows, "row", "rows")}</span></div>
-    <p>${remedyOf(of.cause)} <span class="muted">${kindOf(of.cause)} at ${subjectOf(of.cause)}</span></p>
+    <p>${coded(remedyOf(of.cause))}</p>
     ${of.sample_keys?.length > 0 && html`<p><span class="muted">for example</span> ${of.sample_keys.map((k) => html`<${Key} key=${k} value=${k} /> `)}</p>`}
     <${Command} line=${kindOf(of.cause) === "altered" ? "producer dead list" : `aggregator explain ${key || "USER"}`} /></li>`;
 }
@@ -31,9 +31,7 @@ export function QuarantinePage() {
       <${Failure} of=${error} />
       ${value && causes.length === 0 && html`<${Panel} title="None"><p class="good">Nobody is quarantined, and no row is set aside or waits.</p>
         <p class="muted">A user of whom one value cannot be migrated stays out as a whole, with the cause. What is mended in migration.yaml is done again by the next <code>producer run</code>.</p><//>`}
-      ${causes.length > 1 && html`<${Panel} title="Causes"><${Table} label="causes"><thead><tr><${Head}>cause<//><${Head} number>users<//><${Head} number>rows<//></tr></thead>
-        <tbody>${causes.map((c) => html`<tr key=${c.cause}><th scope="row" class="mono wrap">${c.cause}</th><td class="number">${number(c.users)}</td><td class="number">${number(c.rows)}</td></tr>`)}</tbody><//><//>`}
-      ${causes.length > 0 && html`<${Panel} title="What to do"><p class="muted">Give each cause an outcome in migration.yaml, and start <code>producer run</code> again: those whom the change touches are done again, and nobody else.</p>
+      ${causes.length > 0 && html`<${Panel} title="By cause"><p class="muted">Give each cause an outcome in migration.yaml, and start <code>producer run</code> again: those whom the change touches are done again, and nobody else.</p>
         <ul class="stack">${causes.map((c) => html`<${Cause} key=${c.cause} of=${c} />`)}</ul><//>`}
     </div>`;
 }

@@ -1,6 +1,7 @@
 // One shard: what it is, where its time went, what happened to it, and what can be done about it.
 import { Chip, Fact, Failure, Head, Note, Panel, Table, html, useAnswer, useEffect, useState } from "./ui.js";
 import { DiscardButton, RepublishButton } from "./letters.js";
+import { LookInto } from "./lookinto.js";
 import { Phases } from "./phases.js";
 import { StateChip, stateOf } from "./marks.js";
 import { SumsTable } from "./tables.js";
@@ -30,7 +31,7 @@ export function Trace({ trace }) {
     : html`<span class="mono wrap">${trace}</span> <span class="muted small">--trace-url makes it a link</span>`;
 }
 
-/** @param {{shard: any, state: number, onDone: () => void}} props */
+/** @param {{shard: any, onDone: () => void}} props */
 const Dead = ({ shard, onDone }) => html`<${Note} kind="bad" word="dead">of <code>${shard.cause}</code>. Its ${plural(shard.users, "user is", "users are")} pending.
   ${shard.error && html`<p class="quote">${shard.error}</p>`}
   <div class="buttons"><${RepublishButton} what=${{ ids: [shard.id] }} count=${1} of=${`shard ${shard.id}`} onDone=${onDone} />
@@ -50,7 +51,7 @@ const Facts = ({ shard: s }) => html`<dl class="facts">
   <${Fact} term="attempts">${number(s.attempts)}<//>
   <${Fact} term="failures, of three">${number(s.failures)}<//>
   <${Fact} term="set back by outages">${number(s.outages)}<//>
-  ${s.holder && html`<${Fact} term="in work at">${s.holder.host} <span class="muted">since ${moment(s.holder.since)}</span><//>`}
+  ${s.holder && html`<${Fact} term="in work at">${s.holder.host} ${isSet(s.holder.since) && html`<span class="muted">since ${moment(s.holder.since)}</span>`}<//>`}
   ${isSet(s.started_at) && html`<${Fact} term="began">${moment(s.started_at)}<//>`}
   ${isSet(s.finished_at) && html`<${Fact} term="ended">${moment(s.finished_at)}<//>`}
   ${isSet(s.started_at) && isSet(s.finished_at) && html`<${Fact} term="took">${duration((Date.parse(s.finished_at) - Date.parse(s.started_at)) / 1000)}<//>`}
@@ -70,7 +71,7 @@ export function ShardPage({ ordinal }) {
     return () => timer && clearInterval(timer);
   }, [held, ordinal]);
   const s = shard && ordinalOf(shard.id) === ordinal ? shard : null;
-  const state = s ? stateOf(s.state, s.quarantined, held) : 0;
+  const state = s ? stateOf(s.state, s.quarantined) : 0;
   return html`
     <div class="title"><h1 tabindex="-1">Shard ${ordinal}</h1>${s && html`<${StateChip} state=${state} />`}
       ${s?.generation > 0 && html`<${Chip}>generation ${s.generation}<//>`}
@@ -81,13 +82,14 @@ export function ShardPage({ ordinal }) {
       <${Failure} of=${error} />
       ${!s && !error && html`<p class="blank">One moment: the shard is being looked up.</p>`}
       ${s && html`
-        ${s.state === "dead" && html`<${Dead} shard=${s} state=${state} onDone=${again} />`}
+        ${s.state === "dead" && html`<${Dead} shard=${s} onDone=${again} />`}
         ${s.state === "discarded" && html`<${LetGo} shard=${s} onDone=${again} />`}
         ${s.state !== "dead" && s.error && html`<${Note} kind="warn" word=${`failed, ${s.failures} of 3`}><code>${s.cause}</code><p class="quote">${s.error}</p><//>`}
         ${s.outage && html`<${Note} kind="warn" word=${`set back ${s.outages === 1 ? "once" : `${s.outages} times`}`}>by no fault of the data, which costs no attempt. The last: ${s.outage}<//>`}
         <div class="split">
           <div class="stack">
             <${Panel} title="Shard ${s.id}"><${Facts} shard=${s} /><//>
+            ${s.state === "dead" && html`<${LookInto} key=${s.id} id=${s.id} attempts=${s.attempts} />`}
             <${Phases} timing=${s.timing} state=${s.state} />
             ${s.tables?.length > 0 && html`<${Panel} title="Tables"><${SumsTable} tables=${s.tables} label="tables of the shard" /><//>`}
             ${s.causes?.length > 0 && html`<${Panel} title="What was kept out" aside=${html`<a href="#/quarantine">what to do</a>`}><${Causes} causes=${s.causes} /><//>`}

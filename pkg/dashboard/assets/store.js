@@ -5,6 +5,7 @@ import { useEffect, useState } from "./ui.js";
  * @typedef {object} State
  * @property {import("./types.js").Overview | null} overview
  * @property {number} lost when the connection was lost, in milliseconds; 0 while it stands
+ * @property {string} blind why the aggregator itself sees nothing at the moment
  * @property {Error | null} trouble why nothing could be had yet
  * @property {boolean} locked nothing is shown without the token
  * @property {number} letters grows when dead letters have changed
@@ -12,7 +13,7 @@ import { useEffect, useState } from "./ui.js";
  */
 
 /** @type {State} */
-let state = { overview: null, lost: 0, trouble: null, locked: false, letters: 0, asked: "" };
+let state = { overview: null, lost: 0, blind: "", trouble: null, locked: false, letters: 0, asked: "" };
 /** @type {Set<() => void>} */
 const listeners = new Set();
 

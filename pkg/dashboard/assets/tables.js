@@ -14,7 +14,7 @@ export function SumsTable({ tables, label }) {
   const shown = columns.filter(([key]) => always.has(key) || tables.some((t) => t[key]));
   return html`<${Table} label=${label}>
     <thead><tr><${Head}>table<//>${shown.map(([key, name]) => html`<${Head} key=${key} number>${name}<//>`)}</tr></thead>
-    <tbody>${tables.map((t, i) => html`<tr key=${i}><th scope="row" class="wrap">${t.into}${t.from && html` <span class="muted small">from ${t.from}</span>`}</th>
+    <tbody>${tables.map((t, i) => html`<tr key=${i}><th scope="row" class="wrap">${t.into}${t.from && html`<div class="muted small under" title=${t.from}>from ${t.from.split(/\s/)[0]}</div>`}</th>
       ${shown.map(([key]) => html`<${Count} key=${key} n=${t[key] || 0} bad=${key === "unexplained"} />`)}</tr>`)}</tbody><//>`;
 }
 

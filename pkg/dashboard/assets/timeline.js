@@ -30,7 +30,7 @@ export function entries(s) {
   if (s.outage && isSet(s.outage_at)) all.push({ at: s.outage_at, kind: "warn", text: "an attempt was set back by no fault of the data" });
   if (isSet(s.started_at)) all.push({ at: s.started_at, kind: "", text: `attempt ${s.attempts} began` });
   if (isSet(s.finished_at) && s.state === "done") all.push({ at: s.finished_at, kind: "good", text: `attempt ${s.attempts} committed: done` });
-  if (s.holder) all.push({ at: s.holder.since, kind: "", text: `attempt ${s.attempts} is in work at ${s.holder.host}` });
+  if (s.holder && isSet(s.holder.since)) all.push({ at: s.holder.since, kind: "", text: `attempt ${s.attempts} is in work at ${s.holder.host}` });
   return all.sort((/** @type {Entry} */ a, /** @type {Entry} */ b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
@@ -39,6 +39,6 @@ export function Timeline({ shard }) {
   const all = entries(shard);
   if (all.length === 0) return html`<p class="muted">Nothing yet: no worker has taken it. It is in the queue, or waits for its wave.</p>`;
   return html`<ol class="timeline">${all.map((e, i) => html`<li key=${i}>
-    <time datetime=${e.at}>${clock(e.at)}${i > 0 && day(all[i - 1].at) === day(e.at) ? "" : html`<br />${day(e.at)}`}</time>
+    <time datetime=${e.at}>${clock(e.at)}${day(e.at) !== (i > 0 ? day(all[i - 1].at) : day(Date.now())) && html`<br />${day(e.at)}`}</time>
     <span class=${`dot ${e.kind}`} aria-hidden="true" /><span class="wrap">${e.text}</span></li>`)}</ol>`;
 }

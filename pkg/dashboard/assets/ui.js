@@ -33,8 +33,8 @@ export function Command({ line }) {
   }</div>`;
 }
 
-/** A column's head. @param {{number?: boolean, children?: any}} props */
-export const Head = ({ number, children }) => html`<th scope="col" class=${number ? "number" : undefined}>${children}</th>`;
+/** A column's head; one that is roomy is left out where there is little room. @param {{number?: boolean, roomy?: boolean, children?: any}} props */
+export const Head = ({ number, roomy, children }) => html`<th scope="col" class=${`${number ? "number" : ""} ${roomy ? "roomy" : ""}`}>${children}</th>`;
 
 /** A table that scrolls in itself where it is too wide. @param {{label: string, children?: any}} props */
 export function Table({ label, children }) {
@@ -49,6 +49,9 @@ export function Table({ label, children }) {
   return html`<div class="scroll" ref=${box} tabindex=${wide ? 0 : undefined} role=${wide ? "region" : undefined} aria-label=${wide ? label : undefined}>
     <table><caption class="spoken">${label}</caption>${children}</table></div>`;
 }
+
+/** A text whose parts in backticks are code. @param {string} text */
+export const coded = (text) => text.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
 
 /** A term with what it is. @param {{term: string, wide?: boolean, children?: any}} props */
 export const Fact = ({ term, wide, children }) => html`<div class=${wide ? "wide" : undefined}><dt>${term}</dt><dd>${children}</dd></div>`;

@@ -15,16 +15,16 @@ const Gate = ({ wave }) => (wave.gate
 
 /** @param {{waves: Wave[]}} props */
 export const WaveTable = ({ waves }) => html`<${Table} label="waves and gates">
-  <thead><tr><${Head}>wave<//><${Head} number>users<//><${Head} number>tried<//><${Head} number>done<//><${Head} number>quarantined<//><${Head}>gate behind it<//></tr></thead>
+  <thead><tr><${Head}>wave<//><${Head} number>users<//><${Head} number roomy>tried<//><${Head} number>done<//><${Head} number>quarantined<//><${Head}>gate<//></tr></thead>
   <tbody>${waves.map((w) => html`<tr key=${w.name}><th scope="row" class="wrap">${w.name}</th><td class="number">${number(w.planned)}</td>
-    <td class="number">${number(w.tried)}</td><td class="number">${percent(w.tried, w.planned)}</td>
-    <td class=${`number ${w.quarantined ? "" : "zero"}`}>${number(w.quarantined)}${w.tried > 0 && html` <span class="muted small">${((100 * w.quarantined) / w.tried).toFixed(1)} %</span>`}</td>
+    <td class="number roomy">${number(w.tried)}</td><td class="number">${percent(w.tried, w.planned)}</td>
+    <td class=${`number ${w.quarantined ? "" : "zero"}`}>${number(w.quarantined)}${w.tried > 0 && html` <span class="muted small roomy">${((100 * w.quarantined) / w.tried).toFixed(1)} %</span>`}</td>
     <td><${Gate} wave=${w} /></td></tr>`)}</tbody><//>`;
 
 /** @param {{wave: Wave, why: string[]}} props */
 const Closed = ({ wave, why }) => html`<${Note} kind="bad" word="gate closed">behind wave ${wave.name}
   ${why.length > 0 && html`<ul class="reasons">${why.map((reason) => html`<li key=${reason}>${reason}</li>`)}</ul>`}
-  <p class="small">Mend the mapping and start <code>producer run</code> again: those whom it brings are done again first, then the gate is judged anew. Or
+  <p class="small">Mend the mapping and start <code>producer run</code> again: those whom it brings are done again first, then the gate is judged anew. Or${" "}
     <a href="#/dead">republish or discard</a> what is dead, or raise <code>gate: {quarantined: …}</code>. Or go on all the same; the report says so, and the ledger who said it:</p>
   <${Command} line=${`producer run -f migration.yaml --pass ${wave.name}`} /><//>`;
 

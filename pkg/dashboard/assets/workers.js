@@ -20,9 +20,9 @@ export function WorkersPanel({ workers }) {
     ${workers.length === 0 ? html`<p class="muted">None is alive. Start one on any machine that reaches both databases and NATS; it takes shards until it is told to stop.</p>
       <${Command} line="worker --slots 4" />` : html`
     <${Table} label="workers">
-      <thead><tr><${Head}>host<//><${Head}>program<//><${Head} number>slots<//><${Head} number>rows/s<//><${Head} number>heard<//><${Head}>doing<//></tr></thead>
+      <thead><tr><${Head}>worker<//><${Head} number>slots<//><${Head} number>rows/s<//><${Head} number roomy>heard<//><${Head}>doing<//></tr></thead>
       <tbody>${workers.map((w) => html`<tr key=${w.id}>
-        <th scope="row" class="wrap">${w.host}${w.stopping && html` <${Chip} kind="warn">stopping<//>`}${w.behind && html` <${Chip} kind="warn">behind<//>`}</th>
-        <td class="muted nowrap">${w.program}</td><td class="number">${number(w.busy)} of ${number(w.slots)}</td><td class="number">${number(w.rows_per_second)}</td>
-        <td class=${`number ${w.age_seconds > 10 ? "warn" : "muted"}`}>${duration(w.age_seconds)} ago</td><td><${Doing} of=${w} /></td></tr>`)}</tbody><//>`}<//>`;
+        <th scope="row" class="wrap">${w.host}${w.stopping && html` <${Chip} kind="warn">stopping<//>`}${w.behind && html` <${Chip} kind="warn">behind<//>`}
+          <div class="muted small under">${w.program}</div></th><td class="number">${number(w.busy)} of ${number(w.slots)}</td><td class="number">${number(w.rows_per_second)}</td>
+        <td class=${`number roomy ${w.age_seconds > 10 ? "warn" : "muted"}`}>${duration(w.age_seconds)} ago</td><td><${Doing} of=${w} /></td></tr>`)}</tbody><//>`}<//>`;
 }

@@ -74,10 +74,17 @@ func (p *Page) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// narrow is the width, in CSS pixels, below which a page is shown as by a telephone: scroll bars take no room.
+const narrow = 600
+
 // Size gives the page a width and a height in CSS pixels.
 func (p *Page) Size(width, height int64) {
 	p.t.Helper()
-	p.do("give the page another size", chromedp.EmulateViewport(width, height))
+	var options []chromedp.EmulateViewportOption
+	if width < narrow {
+		options = append(options, chromedp.EmulateMobile)
+	}
+	p.do("give the page another size", chromedp.EmulateViewport(width, height, options...))
 }
 
 // Dark says whether who looks prefers dark colours.
