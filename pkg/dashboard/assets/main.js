@@ -52,7 +52,9 @@ function Tabs({ page }) {
     dead: dead > 0 && html`<span class="count bad">${number(dead)}</span>`, quarantine: quarantined > 0 && html`<span class="count">${number(quarantined)}</span>`,
   });
   const here = page === "shard" ? "shards" : page;
-  return html`<nav class="tabs" aria-label="pages">${tabs.map(([name, label]) => html`<a key=${name} href=${`#/${name}`} aria-current=${name === here ? "page" : undefined}>${label}${counts[name]}</a>`)}</nav>`;
+  const bar = useRef(/** @type {any} */ (null));
+  useEffect(() => bar.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [here]);
+  return html`<nav class="tabs" ref=${bar} aria-label="pages">${tabs.map(([name, label]) => html`<a key=${name} href=${`#/${name}`} aria-current=${name === here ? "page" : undefined}>${label}${counts[name]}</a>`)}</nav>`;
 }
 
 function SignOut() {

@@ -24,10 +24,10 @@ const wavesOf = (p) => (p.waves?.length ? p.waves
 /** @param {{o: Overview}} props */
 function Left({ o }) {
   const left = o.rate.seconds_left;
-  if (!left) return html`<div class="left muted">${o.progress.state === "finished" ? "ended" : "how long the rest takes is not known yet"}</div>`;
+  if (!left) return html`<p class="left muted">${o.progress.state === "finished" ? "It has ended." : "How long the rest takes is not known yet."}</p>`;
   const wide = left.high > 1.1 * left.middle || left.low < 0.9 * left.middle;
-  return html`<div class="left"><b>about ${duration(left.middle)} left</b><br />
-    <span class="muted small">${wide && `${duration(left.low)} to ${duration(left.high)}, `}until about ${minute(Date.parse(o.at) + left.middle * 1000)}</span></div>`;
+  return html`<p class="left"><b>about ${duration(left.middle)} left</b>
+    ${" "}<span class="muted">${wide && `(${duration(left.low)} to ${duration(left.high)})`}, until about ${minute(Date.parse(o.at) + left.middle * 1000)}</span></p>`;
 }
 
 /** @param {{o: Overview}} props */
@@ -37,7 +37,7 @@ function Progress({ o }) {
   const all = p.shards.done + p.shards.discarded >= p.shards.planned && p.shards.planned > 0;
   const far = all ? "100.0 %" : percent(Math.min(p.moved_rows, p.planned_rows * 0.9999), p.planned_rows);
   const waves = wavesOf(p);
-  return html`<${Panel} title="Progress" aside=${html`<span class="muted small">since ${moment(p.started_at)}</span>`}>
+  return html`<${Panel} title="Progress" id="progress" aside=${html`<span class="muted small">since ${moment(p.started_at)}</span>`}>
     <div class="far">
       <div class="big" aria-label=${`${far} of the planned rows are moved`}>${far}</div>
       <dl>
@@ -45,7 +45,6 @@ function Progress({ o }) {
         <div><dt>rows written</dt><dd>${number(p.rows)} <small>of ${number(p.planned_rows)} planned</small></dd></div>
         <div><dt>shards</dt><dd>${number(p.shards.done)} <small>of ${number(p.shards.planned)} done, ${number(p.working)} in work</small></dd></div>
       </dl>
-      <${Left} o=${o} />
     </div>
     <${WaveBar} waves=${waves} />
     <ul class="keys">
@@ -53,11 +52,11 @@ function Progress({ o }) {
       <li><span class="swatch fill-done" />migrated <b>${number(p.users.migrated)}</b></li>
       <li><span class="swatch fill-quarantined" />quarantined <b>${number(p.users.quarantined)}</b></li>
     </ul>
-    ${p.step && html`<${Note} word="now">${p.step}<//>`}<//>`;
+    ${p.step ? html`<${Note} word="now">${p.step}<//>` : html`<${Left} o=${o} />`}<//>`;
 }
 
 /** @param {{o: Overview}} props */
-const RatePanel = ({ o }) => html`<${Panel} title="Throughput">
+const RatePanel = ({ o }) => html`<${Panel} title="Throughput" id="throughput">
   <dl class="stats">
     <div><dt><span class="swatch rows" />now</dt><dd>${number(o.rate.rows_per_second)} <small>rows/s</small></dd></div>
     <div><dt>users</dt><dd>${number(o.rate.users_per_second)} <small>users/s</small></dd></div>
@@ -68,9 +67,9 @@ const RatePanel = ({ o }) => html`<${Panel} title="Throughput">
 const kinds = /** @type {Record<string, string>} */ ({ clean: "good", unclean: "bad" });
 
 /** @param {{o: Overview}} props */
-const VerdictPanel = ({ o }) => html`<${Panel} title="Verdict so far"
+const VerdictPanel = ({ o }) => html`<${Panel} title="Verdict so far" id="verdict"
     aside=${o.verdict.at && html`<span class="muted small">of ${moment(o.verdict.at)}</span>`}>
-  <p class="verdict"><b class=${kinds[o.verdict.verdict]} id="verdict">${o.verdict.verdict || "not known yet"}</b></p>
+  <p class="verdict"><b class=${kinds[o.verdict.verdict]} >${o.verdict.verdict || "not known yet"}</b></p>
   ${o.verdict.reasons?.length ? html`<ul class="reasons">${o.verdict.reasons.map((r) => html`<li key=${r}>${r}</li>`)}</ul>` : null}
   <p class="small"><a href="/api/v1/report.html" target="_blank" rel="noopener">report</a> · <a href="/api/v1/report" download=${`${o.migration}-report.json`}>JSON</a></p><//>`;
 
@@ -79,7 +78,7 @@ function HoldsPanel({ o }) {
   const found = holds(o);
   const c = o.progress.controls;
   const set = limited(c.limits || {});
-  return html`<${Panel} title="What holds it up" aside=${found.length > 0 && html`<${Chip} kind=${found[0].kind}>${found.length}<//>`}>
+  return html`<${Panel} title="What holds it up" id="holds" aside=${found.length > 0 && html`<${Chip} kind=${found[0].kind}>${found.length}<//>`}>
     <div class="holds">
       ${found.length === 0 && html`<p class="good">Nothing holds it up.</p>`}
       ${found.map((h) => html`<${Note} key=${h.word + h.text} kind=${h.kind} word=${h.word}>${h.text}
@@ -96,7 +95,7 @@ export function OverviewPage() {
   return html`
     <h1 tabindex="-1" class="spoken">Overview of ${o.migration}</h1>
     <div class="stack">
-      <div class="split">
+      <div class="split first">
         <div class="stack"><${Progress} o=${o} /><${RatePanel} o=${o} /><${WorkersPanel} workers=${o.workers || []} /></div>
         <div class="stack"><${VerdictPanel} o=${o} /><${HoldsPanel} o=${o} /></div>
       </div>

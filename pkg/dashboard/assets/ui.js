@@ -36,8 +36,8 @@ export function Command({ line }) {
 /** A column's head; one that is roomy is left out where there is little room. @param {{number?: boolean, roomy?: boolean, children?: any}} props */
 export const Head = ({ number, roomy, children }) => html`<th scope="col" class=${`${number ? "number" : ""} ${roomy ? "roomy" : ""}`}>${children}</th>`;
 
-/** A table that scrolls in itself where it is too wide. @param {{label: string, children?: any}} props */
-export function Table({ label, children }) {
+/** A table that scrolls in itself where it is too wide. @param {{label: string, kind?: string, children?: any}} props */
+export function Table({ label, kind, children }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [wide, setWide] = useState(false);
   useEffect(() => {
@@ -47,7 +47,7 @@ export function Table({ label, children }) {
     return () => observer.disconnect();
   }, []);
   return html`<div class="scroll" ref=${box} tabindex=${wide ? 0 : undefined} role=${wide ? "region" : undefined} aria-label=${wide ? label : undefined}>
-    <table><caption class="spoken">${label}</caption>${children}</table></div>`;
+    <table class=${kind}><caption class="spoken">${label}</caption>${children}</table></div>`;
 }
 
 /** A text whose parts in backticks are code. @param {string} text */

@@ -16,13 +16,13 @@ const Doing = ({ of }) => html`<ul class="doing">
 export function WorkersPanel({ workers }) {
   const busy = workers.reduce((n, w) => n + w.busy, 0);
   const slots = workers.reduce((n, w) => n + w.slots, 0);
-  return html`<${Panel} title="Workers" aside=${workers.length > 0 && html`<span class="muted small">${plural(workers.length, "worker", "workers")}, ${number(busy)} of ${number(slots)} slots busy</span>`}>
+  return html`<${Panel} title="Workers" id="workers" aside=${workers.length > 0 && html`<span class="muted small">${plural(workers.length, "worker", "workers")}, ${number(busy)} of ${number(slots)} slots busy</span>`}>
     ${workers.length === 0 ? html`<p class="muted">None is alive. Start one on any machine that reaches both databases and NATS; it takes shards until it is told to stop.</p>
       <${Command} line="worker --slots 4" />` : html`
-    <${Table} label="workers">
+    <${Table} label="workers" kind="workers">
       <thead><tr><${Head}>worker<//><${Head} number>slots<//><${Head} number>rows/s<//><${Head} number roomy>heard<//><${Head}>doing<//></tr></thead>
       <tbody>${workers.map((w) => html`<tr key=${w.id}>
         <th scope="row" class="wrap">${w.host}${w.stopping && html` <${Chip} kind="warn">stopping<//>`}${w.behind && html` <${Chip} kind="warn">behind<//>`}
-          <div class="muted small under">${w.program}</div></th><td class="number">${number(w.busy)} of ${number(w.slots)}</td><td class="number">${number(w.rows_per_second)}</td>
+          <div class="muted small under">${w.program}</div></th><td class="number">${number(w.busy)} of ${number(w.slots)}<span class="tight"> slots</span></td><td class="number">${number(w.rows_per_second)}<span class="tight"> rows/s</span></td>
         <td class=${`number roomy ${w.age_seconds > 10 ? "warn" : "muted"}`}>${duration(w.age_seconds)} ago</td><td><${Doing} of=${w} /></td></tr>`)}</tbody><//>`}<//>`;
 }
