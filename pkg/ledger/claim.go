@@ -47,8 +47,18 @@ type Claim struct {
 	Letter  *shard.DeadLetter // for Dead
 	Reason  string            // for Paused
 	Before  string            // for Claimed: W3C trace context of the attempt before, empty where there was none, or none was traced
+	Gone    *Gone             // for Claimed: the attempt before, where its holder has gone without a word
 	TraceID string            // for Begin: of the attempt's trace, kept with the shard; the claimer sets it
 }
+
+// A Gone attempt is one whose holder has neither ended it nor been heard of for some time.
+type Gone struct {
+	Host string        // empty where that is not known any more
+	Ago  time.Duration // since it claimed the shard
+}
+
+// goneAfter is how old the last beat is of a holder that is gone, or frozen: two of its beats did not come.
+const goneAfter = 7 * time.Second
 
 // A Claimant is who asks for a shard.
 type Claimant struct {
@@ -64,6 +74,8 @@ type claimRow struct {
 	left           *time.Duration // until the deadline; nil without one
 	slots          int            // the limit; 0 is none
 	before         string
+	lost           *time.Duration
+	host           string
 }
 
 // Ahead is how long before a deadline shards that are still in work begin to be rolled back, so that one has to end before that.
@@ -103,6 +115,9 @@ func claim(ctx context.Context, conn *pgx.Conn, id shard.ID, by Claimant) (claim
 		return claim, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 	}
 	claim.Before = row.before
+	if row.lost != nil {
+		claim.Gone = &Gone{Host: row.host, Ago: *row.lost}
+	}
 	claim.Token, err = hold(ctx, tx, id, by)
 	return claim, err
 }
@@ -110,15 +125,18 @@ func claim(ctx context.Context, conn *pgx.Conn, id shard.ID, by Claimant) (claim
 // lockShard begins a transaction with the lock on the shard's row.
 func lockShard(ctx context.Context, conn *pgx.Conn, id shard.ID) (pgx.Tx, claimRow, error) {
 	scan := func(row pgx.CollectableRow) (r claimRow, err error) {
-		r.record, err = scanRecord(withLast{row, []any{&r.halted, &r.paused, &r.schema, &r.left, &r.slots, &r.before}})
+		r.record, err = scanRecord(withLast{row, []any{&r.halted, &r.paused, &r.schema, &r.left, &r.slots, &r.before, &r.lost, &r.host}})
 		return r, err
 	}
 	return beginWith(ctx, conn, nil, scan, `
 		SELECT `+shardColumns+`, m.paused, c.paused, `+schemaColumn+`, c.deadline - clock_timestamp(), coalesce((c.limits->>'slots')::int, 0),
-		       coalesce(s.traceparent, '')
+		       coalesce(s.traceparent, ''), CASE WHEN s.holder IS NOT NULL AND
+		           coalesce(w.beat, '-infinity') NOT BETWEEN clock_timestamp() - $4::interval AND clock_timestamp() + $4::interval
+		       THEN clock_timestamp() - s.claimed_at END, coalesce(w.host, '')
 		  FROM rehome.shard s JOIN rehome.migration m ON m.name = s.migration LEFT JOIN rehome.control c ON c.migration = s.migration
+		  LEFT JOIN rehome.worker w ON w.holder = s.holder
 		 WHERE s.migration = $1 AND s.ordinal = $2 AND s.generation = $3
-		   FOR UPDATE OF s NOWAIT`, id.Migration, id.Ordinal, id.Generation)
+		   FOR UPDATE OF s NOWAIT`, id.Migration, id.Ordinal, id.Generation, goneAfter)
 }
 
 // schemaColumn is the fingerprint that the mapping of the shard s was accepted with, m being its migration.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -74,6 +75,28 @@ func TestOutagesOfAShard(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+}
+
+func TestAnAttemptThatIsGone(t *testing.T) {
+	b := newBench(t)
+	m := b.plan("m")
+	b.beat()
+	first := b.traced(id(m, 0), firstTrace)
+	if first.Gone != nil {
+		t.Errorf("before the first attempt %+v was gone", first.Gone)
+	}
+	if claim := b.traced(id(m, 0), secondTrace); claim.Gone != nil {
+		t.Errorf("of a worker that is alive %+v is gone", claim.Gone)
+	}
+	b.age()
+	claim := b.traced(id(m, 0), secondTrace)
+	if claim.Gone == nil || claim.Gone.Host != "here" || claim.Gone.Ago <= 0 || claim.Gone.Ago > time.Minute {
+		t.Errorf("of a worker that is gone %+v is gone", claim.Gone)
+	}
+	b.fails(claim, Failure{Kind: shard.Outage})
+	if claim := b.traced(id(m, 0), secondTrace); claim.Gone != nil {
+		t.Errorf("of an attempt that was given up %+v is gone", claim.Gone)
+	}
 }
 
 const (

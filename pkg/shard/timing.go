@@ -12,7 +12,7 @@ const (
 	Converting  Phase = "convert"   // rows are converted and accounted for
 	Copying     Phase = "copy"      // windows are sent to the target
 	ReadingBack Phase = "read_back" // what is stored is read and compared
-	Closing     Phase = "close"     // manifest and receipt are written, deferred constraints act, the transaction commits
+	Closing     Phase = "close"     // the manifest is written, deferred constraints act; in a trace also: the receipt is written, the transaction commits
 	Answering   Phase = "answer"    // the receipt is published, and the task acked
 )
 
@@ -23,7 +23,7 @@ type Timing struct {
 	Convert  int64 `json:"convert_ms"`
 	Copy     int64 `json:"copy_ms"`
 	ReadBack int64 `json:"read_back_ms"`
-	Close    int64 `json:"close_ms"` // without the COMMIT itself, as the receipt is written before
+	Close    int64 `json:"close_ms"` // without the receipt, which tells it, and the COMMIT
 	Bytes    int64 `json:"bytes"`    // encoded, of the windows that were copied; a window that was undone counts, too
 }
 

@@ -77,7 +77,12 @@ type Flow struct {
 	pacer *Pacer
 	rows  int       // that are not counted yet
 	since time.Time // when its last rest ended; zero while it does not rest
+
+	waited time.Duration
 }
+
+// Waited returns for how long the Flow has waited so far, for rows and in rests.
+func (f *Flow) Waited() time.Duration { return f.waited }
 
 // Flow returns a reader. Its End is to be called.
 func (p *Pacer) Flow() *Flow { return &Flow{pacer: p} }
@@ -153,6 +158,7 @@ func (f *Flow) pause(ctx context.Context, d time.Duration) error {
 	err := sleep(ctx, d)
 	waited := time.Since(began)
 	f.pacer.waited.Add(int64(waited))
+	f.waited += waited
 	if !f.since.IsZero() {
 		f.since = f.since.Add(waited)
 	}
@@ -178,6 +184,7 @@ func (f *Flow) rest(ctx context.Context) error {
 	}
 	if rested {
 		f.since = time.Now()
+		f.waited += f.since.Sub(began)
 	}
 	return nil
 }
