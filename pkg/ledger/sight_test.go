@@ -1,166 +1,235 @@
 package ledger
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"rehome/pkg/keyspace"
 	"rehome/pkg/shard"
 )
 
-// traced claims for an attempt in a trace.
-func (b *bench) traced(id shard.ID, traceparent string) Claim {
+// letGo discards a dead shard with the users in it.
+func (b *bench) letGo(l *Ledger, id shard.ID, users ...string) {
 	b.t.Helper()
-	claim, err := b.Claim(b.t.Context(), b.connect(), id, Claimant{Holder: b.holder, Traceparent: traceparent})
-	if err != nil || claim.Answer != Claimed {
-		b.t.Fatalf("got %s, %v", claim.Answer, err)
+	_, err := l.Discard(b.t.Context(), id, "test", "somebody", func(context.Context, *Discarding) (LeftOut, error) {
+		return LeftOut{Users: keys(users...), Tables: []shard.Table{{Source: int64(len(users)), Read: int64(len(users)), LeftOut: int64(len(users))}}}, nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
 	}
-	return claim
 }
 
-func (b *bench) fails(claim Claim, f Failure) *shard.DeadLetter {
+// die has a claimed shard die at once.
+func (b *bench) die(claim Claim) {
 	b.t.Helper()
-	letter, err := b.Failed(b.t.Context(), claim, f)
-	b.must(err)
-	return letter
+	_, err := b.Failed(b.t.Context(), claim, Failure{Kind: shard.Data, Cause: "unique:app.users.key", Error: "told", TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", Limit: 1})
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
-func TestOutagesOfAShard(t *testing.T) {
+func TestShardMap(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
-	m := b.plan("m")
-	setBacks := func() Setbacks {
+	m, conn := b.plan("m"), b.connect()
+	b.plan("other")
+	b.beat()
+	wants := func(name string, marks ...Mark) *ShardMap {
 		t.Helper()
-		s, err := b.Setbacks(t.Context(), "m")
-		b.must(err)
+		got, err := b.ShardMap(t.Context(), "m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&ShardMap{Run: m.Run, Marks: marks, Waves: make([]int32, len(marks))}, got, cmpopts.IgnoreFields(ShardMap{}, "Waves", "Deaths")); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		return got
+	}
+	first := wants("planned", MarkPlanned, MarkPlanned, MarkPlanned)
+	if !cmp.Equal(first.Waves, []int32{0, 0, 1}) || first.Deaths != 0 {
+		t.Errorf("waves %v, deaths %d", first.Waves, first.Deaths)
+	}
+	b.move(conn, id(m, 0), []string{"1", "2"})
+	b.move(conn, id(m, 1), []string{"3", "4"}, "4")
+	claim := b.claim(conn, id(m, 2), Claimed)
+	wants("done, with somebody quarantined, and in work", MarkDone, MarkQuarantined, MarkWorking)
+	b.die(claim)
+	dead := wants("dead", MarkDone, MarkQuarantined, MarkDead)
+	if _, err := b.Republish(t.Context(), id(m, 2), "somebody"); err != nil {
+		t.Fatal(err)
+	}
+	again := id(m, 2)
+	again.Generation = 1
+	b.die(b.claim(conn, again, Claimed))
+	if anew := wants("dead again", MarkDone, MarkQuarantined, MarkDead); anew.Deaths == dead.Deaths {
+		t.Error("that it has died again cannot be told")
+	}
+	b.letGo(b.Ledger, again)
+	wants("discarded", MarkDone, MarkQuarantined, MarkDiscarded)
+	again.Generation = 2
+	if _, err := b.Republish(t.Context(), again, "somebody"); err != nil {
+		t.Fatal(err)
+	}
+	again.Generation = 3
+	claim = b.claim(conn, again, Claimed)
+	b.exec(`UPDATE rehome.worker SET beat = beat - interval '1 minute'`)
+	wants("of a worker that is not heard of any more", MarkDone, MarkQuarantined, MarkPlanned)
+	if _, err := b.Split(t.Context(), claim, keyspace.Key{"3"}); err != nil {
+		t.Fatal(err)
+	}
+	b.exec(`INSERT INTO rehome.shard SELECT migration, 7, 0, 'audit', wave, entry, NULL, NULL, 0, 0, 0, 0, -1, 'planned', mapping_hash FROM rehome.shard WHERE ordinal = 0 AND migration = 'm'`)
+	wants("split, and no audits", MarkDone, MarkQuarantined, MarkSplit, MarkPlanned, MarkPlanned)
+	if _, err := b.ShardMap(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a migration that there is not: %v", err)
+	}
+}
+
+func TestInWork(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	m, conn := b.plan("m"), b.connect()
+	b.beat()
+	if held, now, err := b.InWork(t.Context(), "m"); err != nil || len(held) > 0 || time.Since(now).Abs() > time.Minute {
+		t.Errorf("nobody: %v, %s, %v", held, now, err)
+	}
+	b.claim(conn, id(m, 2), Claimed)
+	held, _, err := b.InWork(t.Context(), "m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]HeldShard{{Ordinal: 2, Attempt: 1, Wave: 1, Rows: 10, Holder: b.holder}}, held, cmpopts.IgnoreFields(HeldShard{}, "For")); diff != "" {
+		t.Error(diff)
+	}
+	if held[0].For < 0 || held[0].For > time.Minute {
+		t.Errorf("for %s", held[0].For)
+	}
+}
+
+func TestShardStory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	m, conn := b.plan("m"), b.connect()
+	b.beat()
+	story := func(ordinal int) *ShardStory {
+		t.Helper()
+		s, err := b.ShardStory(t.Context(), "m", ordinal)
+		if err != nil {
+			t.Fatal(err)
+		}
 		return s
 	}
-	outage := func(ordinal int, why string) {
-		t.Helper()
-		b.fails(b.claim(b.connect(), id(m, ordinal), Claimed), Failure{Kind: shard.Outage, Error: why})
+	b.move(conn, id(m, 0), []string{"1", "2"}, "2")
+	if s := story(0); s.State != shard.Done || s.Receipt == nil || s.Receipt.Users.Quarantined != 1 || s.Attempts != 1 || s.DoneAt == nil || s.ClaimedAt == nil || s.Host != "" {
+		t.Errorf("done: %+v", s)
 	}
-	t.Run("each is kept with its text, and one that was only given back is none", func(t *testing.T) {
-		outage(0, "the network was away")
-		outage(0, "")
-		outage(0, "XX000 internal_error")
-		got := query[[]string](b, `SELECT ARRAY[outages::text, outage, failures::text] FROM rehome.shard WHERE ordinal = 0 AND outage_at IS NOT NULL`)
-		if diff := cmp.Diff([]string{"2", "XX000 internal_error", "0"}, got); diff != "" {
-			t.Error(diff)
-		}
-	})
-	t.Run("who is thrown back three times is told, with the newest reason", func(t *testing.T) {
-		if got := setBacks(); got != (Setbacks{}) {
-			t.Errorf("after two: %+v", got)
-		}
-		outage(0, "XX000 internal_error")
-		for range 3 {
-			outage(1, "XX001 data_corrupted")
-		}
-		if diff := cmp.Diff(Setbacks{Shards: 2, Why: "XX001 data_corrupted"}, setBacks()); diff != "" {
-			t.Error(diff)
-		}
-	})
-	t.Run("what is done is not, and keeps its history", func(t *testing.T) {
-		b.move(b.connect(), id(m, 1), []string{"3"})
-		if diff := cmp.Diff(Setbacks{Shards: 1, Why: "XX000 internal_error"}, setBacks()); diff != "" {
-			t.Error(diff)
-		}
-		if n := query[int](b, `SELECT outages FROM rehome.shard WHERE ordinal = 1`); n != 3 {
-			t.Errorf("it has %d outages", n)
-		}
-	})
-	t.Run("what is long ago is not either", func(t *testing.T) {
-		b.exec(`UPDATE rehome.shard SET outage_at = outage_at - interval '11 minutes'`)
-		if got := setBacks(); got != (Setbacks{}) {
-			t.Errorf("got %+v", got)
-		}
-	})
+	claim := b.claim(conn, id(m, 1), Claimed)
+	if s := story(1); s.State != shard.Planned || s.Host != "here" || s.ClaimedAt == nil || len(s.Events) != 0 {
+		t.Errorf("in work: %+v", s)
+	}
+	b.die(claim)
+	if s := story(1); s.State != shard.Dead || s.Cause != "unique:app.users.key" || s.Error != "told" || s.Failures != 1 || s.TraceID == "" || s.Host != "" ||
+		len(s.Events) != 1 || s.Events[0].What != "dead" {
+		t.Errorf("dead: %+v", s)
+	}
+	claim = b.claim(conn, id(m, 2), Claimed)
+	if _, err := b.Split(t.Context(), claim, keyspace.Key{"2"}); err != nil {
+		t.Fatal(err)
+	}
+	if s := story(2); s.State != shard.Split || !cmp.Equal(s.Children, []int32{3, 4}) {
+		t.Errorf("split: %+v", s)
+	}
+	if s := story(4); s.Parent != 2 || s.Generation != 0 {
+		t.Errorf("a child: %+v", s)
+	}
+	if _, err := b.ShardStory(t.Context(), "m", 5); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a shard that there is not: %v", err)
+	}
 }
 
-func TestAnAttemptThatIsGone(t *testing.T) {
+// A role that has just what Rights names can do all that it is for, and one of them less it cannot.
+func TestRights(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
-	m := b.plan("m")
+	m, conn := b.plan("m"), b.connect()
 	b.beat()
-	first := b.traced(id(m, 0), firstTrace)
-	if first.Gone != nil {
-		t.Errorf("before the first attempt %+v was gone", first.Gone)
+	role := "rights_" + query[string](b, `SELECT current_database()`)
+	b.exec(`CREATE ROLE ` + role)
+	t.Cleanup(func() {
+		for _, statement := range []string{`DROP OWNED BY `, `DROP ROLE `} {
+			if _, err := conn.Exec(context.Background(), statement+role); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	b.exec(`GRANT USAGE ON SCHEMA rehome TO ` + role + `; GRANT SELECT ON ALL TABLES IN SCHEMA rehome TO ` + role)
+	config, err := pgxpool.ParseConfig(b.dsn)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if claim := b.traced(id(m, 0), secondTrace); claim.Gone != nil {
-		t.Errorf("of a worker that is alive %+v is gone", claim.Gone)
+	config.ConnConfig.RuntimeParams["role"] = role
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
 	}
-	b.age()
-	claim := b.traced(id(m, 0), secondTrace)
-	if claim.Gone == nil || claim.Gone.Host != "here" || claim.Gone.Ago <= 0 || claim.Gone.Ago > time.Minute {
-		t.Errorf("of a worker that is gone %+v is gone", claim.Gone)
-	}
-	b.fails(claim, Failure{Kind: shard.Outage})
-	if claim := b.traced(id(m, 0), secondTrace); claim.Gone != nil {
-		t.Errorf("of an attempt that was given up %+v is gone", claim.Gone)
-	}
-}
-
-const (
-	firstTrace  = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	secondTrace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b8-01"
-)
-
-func TestTracesOfAShard(t *testing.T) {
-	b := newBench(t)
-	m := b.plan("m")
-	traceOf := func(ordinal int) shard.Trace {
+	t.Cleanup(pool.Close)
+	l := Open(pool)
+	rights := func() Rights {
 		t.Helper()
-		tasks, err := b.Next(t.Context(), "m", 9)
-		b.must(err)
-		for _, task := range tasks {
-			if task.Ordinal == ordinal {
-				return task.Trace
-			}
+		r, err := l.Rights(t.Context())
+		if err != nil || r.Role != role {
+			t.Fatalf("%+v, %v", r, err)
 		}
-		t.Fatalf("shard %d is not planned", ordinal)
-		return shard.Trace{}
+		return r
 	}
-	t.Run("one that nobody has tried is in none", func(t *testing.T) {
-		if got := traceOf(0); got != (shard.Trace{}) {
-			t.Errorf("got %+v", got)
+	r := rights()
+	if len(r.Pause) != 4 || len(r.Dead) != 6 {
+		t.Errorf("a role that only reads lacks %q and %q", r.Pause, r.Dead)
+	}
+	if err := l.Pause(t.Context(), "m", "test", false); !Lacks(err) {
+		t.Errorf("a pause: %v", err)
+	}
+	for _, statement := range r.Pause {
+		b.exec(statement)
+	}
+	if err := errors.Join(l.Pause(t.Context(), "m", "test", true), l.Resume(t.Context(), "m")); err != nil {
+		t.Error(err)
+	}
+	if r := rights(); len(r.Pause) != 0 || len(r.Dead) != 4 {
+		t.Errorf("a role that pauses lacks %q and %q", r.Pause, r.Dead)
+	}
+	b.die(b.claim(conn, id(m, 0), Claimed))
+	if _, err := l.Republish(t.Context(), id(m, 0), "x"); !Lacks(err) {
+		t.Errorf("to republish: %v", err)
+	}
+	for _, statement := range r.Dead {
+		b.exec(statement)
+	}
+	next := id(m, 0)
+	for _, what := range []string{"republished", "discarded", "republished"} {
+		if what == "discarded" {
+			b.die(b.claim(conn, next, Claimed))
+			b.letGo(l, next, "1", "2")
+		} else if v, err := l.Republish(t.Context(), next, "x"); err != nil || !v.Again {
+			t.Fatalf("%s: %+v, %v", what, v, err)
 		}
-	})
-	t.Run("an attempt's stands with the shard from its claim on, and the next one is told", func(t *testing.T) {
-		if claim := b.traced(id(m, 0), firstTrace); claim.Before != "" {
-			t.Errorf("before the first attempt there was %q", claim.Before)
+		next.Generation++
+	}
+	if r := rights(); len(r.Pause)+len(r.Dead) != 0 {
+		t.Errorf("a role that has all lacks %+v", r)
+	}
+	for _, statement := range append(r.Pause, r.Dead...) {
+		revoke := strings.Replace(strings.Replace(statement, "GRANT", "REVOKE", 1), " TO ", " FROM ", 1)
+		b.exec(revoke)
+		if r := rights(); len(r.Pause)+len(r.Dead) == 0 {
+			t.Errorf("%s is not noticed", revoke)
 		}
-		if got := query[string](b, `SELECT trace_id FROM rehome.shard WHERE ordinal = 0`); got != "4bf92f3577b34da6a3ce929d0e0e4736" {
-			t.Errorf("trace id %q", got)
-		}
-		if got := traceOf(0); got != (shard.Trace{Parent: firstTrace}) {
-			t.Errorf("it is published again in %+v", got)
-		}
-		if claim := b.traced(id(m, 0), secondTrace); claim.Before != firstTrace {
-			t.Errorf("before the second attempt there was %q", claim.Before)
-		}
-		if claim := b.traced(id(m, 0), ""); claim.Before != secondTrace || traceOf(0).Parent != secondTrace {
-			t.Errorf("an attempt that nobody traces has taken the last one's place: %q, %+v", claim.Before, traceOf(0))
-		}
-	})
-	t.Run("another life begins a trace that is linked to the dead one's", func(t *testing.T) {
-		dead := b.fails(b.traced(id(m, 0), secondTrace), Failure{Kind: shard.Data, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", Limit: 1})
-		if dead.TraceID != "4bf92f3577b34da6a3ce929d0e0e4736" {
-			t.Errorf("the letter names trace %q", dead.TraceID)
-		}
-		revived, err := b.Republish(t.Context(), id(m, 0), "test")
-		b.must(err)
-		want := shard.Trace{Link: secondTrace}
-		if revived.Task.Trace != want || traceOf(0) != want {
-			t.Errorf("got %+v and %+v, want %+v", revived.Task.Trace, traceOf(0), want)
-		}
-	})
-	t.Run("the parts of a shard that was split are linked to the attempt that split it", func(t *testing.T) {
-		claim := b.traced(id(m, 1), firstTrace)
-		children, err := b.Split(t.Context(), claim, keys("3")[0])
-		b.must(err)
-		for _, child := range children {
-			if got := traceOf(child.Ordinal); got != (shard.Trace{Link: firstTrace}) {
-				t.Errorf("shard %d: %+v", child.Ordinal, got)
-			}
-		}
-	})
+		b.exec(statement)
+	}
 }
