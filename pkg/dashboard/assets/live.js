@@ -4,7 +4,7 @@ import { change, now } from "./store.js";
 import { shards } from "./mapmodel.js";
 
 const first = 1000;
-const longest = 15000;
+const longest = 5000;
 const points = 600; // of the history
 let wait = first;
 /** @type {EventSource | null} */

@@ -62,8 +62,18 @@ function SignOut() {
   return signed ? html`<button type="button" class="plain" onClick=${() => signOut().then(connect, () => {})}>sign out</button>` : null;
 }
 
+/** @param {{refused: Error}} props */
+const NotTaken = ({ refused }) => html`<div class="banner"><${Note} kind="bad" word="not signed in" alert=${true}>${refused.message}
+  <div class="buttons"><button type="button" onClick=${() => change({ refused: null })}>close</button></div><//></div>`;
+
 /** What is wrong with what is seen. */
 function Banner() {
+  const refused = useStore((s) => s.refused);
+  if (refused) return html`<${NotTaken} refused=${refused} />`;
+  return html`<${Stale} />`;
+}
+
+function Stale() {
   const lost = useStore((s) => s.lost);
   const blind = useStore((s) => s.blind);
   const at = useStore((s) => s.overview?.at);
@@ -88,7 +98,10 @@ function App() {
   const main = useRef(/** @type {any} */ (null));
   const first = useRef(true);
   useEffect(() => {
-    const go = () => setRoute(route());
+    const go = async () => {
+      if (await enter()) connect();
+      setRoute(route());
+    };
     addEventListener("hashchange", go);
     return () => removeEventListener("hashchange", go);
   }, []);
@@ -123,12 +136,13 @@ function DocumentTitle({ page, arg }) {
   return null;
 }
 
-/** A token in the address is used, and taken out of it at once. */
+/** A token in the address is used, and taken out of it at once. @returns {Promise<boolean>} whether there was one */
 async function enter() {
   const token = /^#token=(.+)$/.exec(location.hash)?.[1];
-  if (!token) return;
+  if (!token) return false;
   history.replaceState(null, "", `${location.pathname}#/`);
-  await signIn(decodeURIComponent(token)).catch((error) => change({ trouble: error }));
+  await signIn(decodeURIComponent(token)).catch((error) => change({ refused: error }));
+  return true;
 }
 
 await enter();

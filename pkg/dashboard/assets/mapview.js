@@ -4,7 +4,7 @@ import { Layout, fitting, sizes } from "./maplayout.js";
 import { shards } from "./mapmodel.js";
 import { marks } from "./marks.js";
 import { Painter } from "./mappaint.js";
-import { number } from "./words.js";
+import { number, percent } from "./words.js";
 
 /** What is said of a shard in one line. @param {number} ordinal @param {(ordinal: number) => string} [more] */
 export const told = (ordinal, more) =>
@@ -105,7 +105,8 @@ export function MapView({ chosen, cell: wanted, version, more, onCell, onLook })
         ${spot && html`<div class="ring soft" style=${place(spot, cell)} />
           <div class="tip" style=${tip(spot, cell, width, box.current.scrollTop)}>${told(hover, more)}</div>`}
       </div>
-    </div>`;
+    </div>
+    ${layout.height > height && html`<p class="muted small">The map scrolls: ${percent(height, layout.height)} of it are in sight.</p>`}`;
 }
 
 /** @param {{x: number, y: number}} corner @param {number} cell */

@@ -22,11 +22,13 @@ const kinds = /** @type {Record<string, string>} */ ({
   settle: "settles collisions and orphans", redo: "does users again",
 });
 
-/** @param {{trace: string}} props */
-export function Trace({ trace }) {
+/** @param {{trace: string, brief?: boolean}} props */
+export function Trace({ trace, brief }) {
   const template = useStore((s) => s.overview?.trace_url) || "";
   if (!trace || /^0+$/.test(trace)) return html`<span class="muted">none</span>`;
   const link = traceLink(template, trace);
+  if (brief && !link) return html`<span class="mono" title=${trace}>${trace.slice(0, 8)}</span>`;
+  if (brief) return html`<a class="trace" href=${link} title=${trace} target="_blank" rel="noopener noreferrer">open</a>`;
   return link ? html`<a class="trace" href=${link} target="_blank" rel="noopener noreferrer">open the trace</a> <span class="mono muted wrap">${trace}</span>`
     : html`<span class="mono wrap">${trace}</span> <span class="muted small">--trace-url makes it a link</span>`;
 }

@@ -7,13 +7,14 @@ import { useEffect, useState } from "./ui.js";
  * @property {number} lost when the connection was lost, in milliseconds; 0 while it stands
  * @property {string} blind why the aggregator itself sees nothing at the moment
  * @property {Error | null} trouble why nothing could be had yet
+ * @property {Error | null} refused why the token of the address was not taken
  * @property {boolean} locked nothing is shown without the token
  * @property {number} letters grows when dead letters have changed
  * @property {string} asked the user whom another page has named
  */
 
 /** @type {State} */
-let state = { overview: null, lost: 0, blind: "", trouble: null, locked: false, letters: 0, asked: "" };
+let state = { overview: null, lost: 0, blind: "", trouble: null, refused: null, locked: false, letters: 0, asked: "" };
 /** @type {Set<() => void>} */
 const listeners = new Set();
 

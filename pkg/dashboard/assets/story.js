@@ -29,7 +29,7 @@ export const Story = ({ story: s }) => html`<div class="stack">
   <${Panel} title="What to do"><ul class="reasons">${s.next.map((/** @type {string} */ text) => html`<li key=${text}>${text}</li>`)}</ul><//>
   <${List} title="Shards" head=${["shard", "kind", "wave", "state", "done", "mapping", "trace", "attempts", "failures"]} numbers=${2}
     rows=${s.shards.map((/** @type {any} */ c) => [html`<a href=${`#/shard/${ordinalOf(c.shard)}`}>${c.shard}</a>`, c.kind, c.wave, c.state, isSet(c.done_at) ? moment(c.done_at) : "–",
-    html`<span class="mono">${short(c.mapping)}</span>`, html`<${Trace} trace=${c.trace_id} />`, number(c.attempts), number(c.failures)])} />
+    html`<span class="mono">${short(c.mapping)}</span>`, html`<${Trace} trace=${c.trace_id} brief=${true} />`, number(c.attempts), number(c.failures)])} />
   ${s.shards.filter((/** @type {any} */ c) => c.error).map((/** @type {any} */ c) => html`<p class="quote" key=${c.shard}>${c.shard} failed: ${c.error}</p>`)}
   <${List} title="Tables" head=${["table", "from", "standing", "set aside", "waiting", "left out", "gathered"]} numbers=${5}
     rows=${s.tables.map((/** @type {any} */ t) => [t.table, t.from, number(t.standing), number(t.set_aside), number(t.waiting), number(t.left_out), number(t.gathered)])} />
