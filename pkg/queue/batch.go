@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	"rehome/pkg/shard"
 )
@@ -23,6 +24,7 @@ type batch struct {
 
 type pending struct {
 	id     shard.ID
+	span   trace.Span
 	future jetstream.PubAckFuture
 }
 
@@ -49,19 +51,20 @@ func (c *Conn) PublishTasks(ctx context.Context, list iter.Seq[shard.Task]) (add
 
 // send starts the publishing of one task.
 func (b *batch) send(ctx context.Context, task shard.Task) {
-	ctx, span := root(ctx)
-	defer span.End()
-	msg, err := message(ctx, tasks, task.ID, task)
+	body, err := encode(tasks, task.ID, task)
 	if err != nil {
 		b.fail(err)
 		return
 	}
-	future, err := b.conn.js.PublishMsgAsync(msg, append(absentOnly(task.ID), jetstream.WithStallWait(asyncWait))...)
+	ctx, span := published(ctx, task, body)
+	future, err := b.conn.js.PublishMsgAsync(message(ctx, tasks, task.ID, body), append(absentOnly(task.ID), jetstream.WithStallWait(asyncWait))...)
 	if err != nil {
-		b.fail(fmt.Errorf("publish task of shard %s: %w", task.ID, explain(ctx, err)))
+		err = fmt.Errorf("publish task of shard %s: %w", task.ID, explain(ctx, err))
+		end(span, err)
+		b.fail(err)
 		return
 	}
-	b.waiting = append(b.waiting, pending{task.ID, future})
+	b.waiting = append(b.waiting, pending{task.ID, span, future})
 }
 
 // settle waits for the oldest PubAck. Every one is read: that none is outstanding says nothing about how they ended.
@@ -69,6 +72,7 @@ func (b *batch) settle(ctx context.Context) {
 	p := b.waiting[0]
 	b.waiting = b.waiting[1:]
 	var err error
+	defer func() { end(p.span, err) }()
 	select {
 	case <-p.future.Ok():
 		b.added++
@@ -77,9 +81,12 @@ func (b *batch) settle(ctx context.Context) {
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	if !queued(err) {
-		b.fail(fmt.Errorf("publish task of shard %s: %w", p.id, crowded(explain(ctx, err))))
+	if queued(err) {
+		err = nil
+		return
 	}
+	err = fmt.Errorf("publish task of shard %s: %w", p.id, crowded(explain(ctx, err)))
+	b.fail(err)
 }
 
 func (b *batch) fail(err error) {

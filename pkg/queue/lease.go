@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"rehome/pkg/shard"
 )
@@ -27,8 +29,30 @@ type Lease struct {
 // Task returns what is to be done.
 func (l *Lease) Task() shard.Task { return l.task }
 
-// Context returns ctx with the trace that the task was published in.
-func (l *Lease) Context(ctx context.Context) context.Context { return extract(ctx, l.msg.Headers()) }
+// Process starts the span of the work on the task, in the trace that it was published in. The caller ends it.
+func (l *Lease) Process(ctx context.Context) (context.Context, trace.Span) {
+	ctx = extract(ctx, l.msg.Headers())
+	return tracer().Start(ctx, processing.spanName(tasks, l.task.ID), processing.options(tasks, l.task.ID, size(l.msg.Data()), l.delivered())...)
+}
+
+// Lost tells, in the trace of the task, of an earlier work on it whose process has gone and can tell no more: its span began so long ago and ends now. The ctx
+// is the one that Process was given, and may say which ID that span has.
+func (l *Lease) Lost(ctx context.Context, ago time.Duration, more ...attribute.KeyValue) {
+	_, span := tracer().Start(extract(ctx, l.msg.Headers()), processing.spanName(tasks, l.task.ID),
+		append(processing.options(tasks, l.task.ID, more...), trace.WithTimestamp(time.Now().Add(-ago)))...)
+	end(span, errLost)
+}
+
+var errLost = errors.New("its worker is gone, without a word")
+
+// delivered counts the deliveries of the task, this one included.
+func (l *Lease) delivered() attribute.KeyValue {
+	meta, err := l.msg.Metadata()
+	if err != nil {
+		return delivery(1) // it has come, so that it is one
+	}
+	return delivery(meta.NumDelivered)
+}
 
 // Keep keeps the lease from lapsing, until it is acked or returned or ctx is done. Where that cannot be said to the server the lease
 // may lapse, which is not an error: somebody else is given the task.
@@ -49,8 +73,10 @@ func (l *Lease) Keep(ctx context.Context) {
 
 // Ack removes the task from the queue and waits for the server's word that it is gone, at most 5 seconds, even when ctx is done. After
 // an error it may be gone or not: Ack may be repeated, and a task that is still there is delivered again.
-func (l *Lease) Ack(ctx context.Context) error {
+func (l *Lease) Ack(ctx context.Context) (err error) {
 	l.release()
+	ctx, span := within(ctx, acking, tasks, l.task.ID)
+	defer func() { end(span, err) }()
 	return l.conn.call(context.WithoutCancel(ctx), "ack task of shard "+l.task.String(), func(ctx context.Context) error {
 		if err := l.msg.DoubleAck(ctx); !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
 			return err
@@ -61,8 +87,10 @@ func (l *Lease) Ack(ctx context.Context) error {
 
 // Return gives the task back, to be delivered again after the delay, and waits until the server has it, at most 5 seconds, even when
 // ctx is done. After an error the task is delivered again when the lease lapses.
-func (l *Lease) Return(ctx context.Context, delay time.Duration) error {
+func (l *Lease) Return(ctx context.Context, delay time.Duration) (err error) {
 	l.release()
+	ctx, span := within(ctx, returning, tasks, l.task.ID)
+	defer func() { end(span, err) }()
 	return l.conn.call(context.WithoutCancel(ctx), "return task of shard "+l.task.String(), func(ctx context.Context) error {
 		if err := l.msg.NakWithDelay(delay); err != nil {
 			return err

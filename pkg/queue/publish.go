@@ -12,14 +12,15 @@ import (
 )
 
 // PublishTask queues the task unless one for the same shard is queued already; added tells which. The message starts a trace of its
-// own, linked to ctx's span. After an error it may be queued or not; repeating is safe.
+// own, linked to ctx's span, or goes on as the task's Trace says. After an error it may be queued or not; repeating is safe.
 func (c *Conn) PublishTask(ctx context.Context, task shard.Task) (added bool, err error) {
-	ctx, span := root(ctx)
-	defer span.End()
-	msg, err := message(ctx, tasks, task.ID, task)
+	body, err := encode(tasks, task.ID, task)
 	if err != nil {
 		return false, err
 	}
+	ctx, span := published(ctx, task, body)
+	defer func() { end(span, err) }()
+	msg := message(ctx, tasks, task.ID, body)
 	err = c.call(ctx, "publish task of shard "+task.String(), func(ctx context.Context) error {
 		_, err := c.js.PublishMsg(ctx, msg, absentOnly(task.ID)...)
 		return crowded(err)
@@ -30,21 +31,24 @@ func (c *Conn) PublishTask(ctx context.Context, task shard.Task) (added bool, er
 	return err == nil, err
 }
 
-// PublishReceipt stores the receipt in place of the shard's last one. The message carries ctx's trace. Repeating is safe.
+// PublishReceipt stores the receipt in place of the shard's last one. The message carries ctx's trace, if any, which should be the shard's. Repeating is safe.
 func (c *Conn) PublishReceipt(ctx context.Context, r shard.Receipt) error {
 	return c.put(ctx, receipts, r.ID, r)
 }
 
-// PublishDead stores the dead letter in place of the shard's last one. The message carries ctx's trace. Repeating is safe.
+// PublishDead stores the dead letter in place of the shard's last one. The message carries ctx's trace, as PublishReceipt's. Repeating is safe.
 func (c *Conn) PublishDead(ctx context.Context, d shard.DeadLetter) error {
 	return c.put(ctx, dead, d.ID, d)
 }
 
-func (c *Conn) put(ctx context.Context, k kind, id shard.ID, body any) error {
-	msg, err := message(ctx, k, id, body)
+func (c *Conn) put(ctx context.Context, k kind, id shard.ID, what any) (err error) {
+	body, err := encode(k, id, what)
 	if err != nil {
 		return err
 	}
+	ctx, span := within(ctx, publishing, k, id, size(body))
+	defer func() { end(span, err) }()
+	msg := message(ctx, k, id, body)
 	return c.call(ctx, fmt.Sprintf("publish %s of shard %s", k, id), func(ctx context.Context) error {
 		_, err := c.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(k.stream(id.Migration)))
 		return crowded(err)
@@ -65,19 +69,24 @@ func (c *Conn) RemoveDead(ctx context.Context, id shard.ID) error {
 	})
 }
 
-// message makes the message of a shard. A body that Decode would refuse is refused here.
-func message(ctx context.Context, k kind, id shard.ID, body any) (*nats.Msg, error) {
+// encode makes the body of a shard's message. One that Decode would refuse is refused here.
+func encode(k kind, id shard.ID, what any) ([]byte, error) {
 	if err := check(id); err != nil {
 		return nil, fmt.Errorf("publish %s: %w", k, err)
 	}
-	data, err := shard.Encode(body)
+	body, err := shard.Encode(what)
 	if err != nil {
 		return nil, fmt.Errorf("publish %s of shard %s: %w", k, id, err)
 	}
-	if len(data) > shard.MaxBytes {
-		return nil, fmt.Errorf("publish %s of shard %s: it has %d bytes, more than the %d allowed", k, id, len(data), shard.MaxBytes)
+	if len(body) > shard.MaxBytes {
+		return nil, fmt.Errorf("publish %s of shard %s: it has %d bytes, more than the %d allowed", k, id, len(body), shard.MaxBytes)
 	}
-	return &nats.Msg{Subject: k.subject(id), Data: data, Header: inject(ctx)}, nil
+	return body, nil
+}
+
+// message makes the message of a shard, which carries ctx's trace.
+func message(ctx context.Context, k kind, id shard.ID, body []byte) *nats.Msg {
+	return &nats.Msg{Subject: k.subject(id), Data: body, Header: inject(ctx)}
 }
 
 // absentOnly are the options of a publish that the server refuses when the shard has a task. Unlike Nats-Msg-Id this is no matter of

@@ -25,7 +25,7 @@ type reader struct {
 }
 
 // Receipts calls take with every receipt of the migration that the stream holds, oldest first, and then with each new one; its
-// context carries the trace that the receipt was published in. It waits through restarts of the server and until streams that are
+// context is in a span, in the trace that the receipt was published in. It waits through restarts of the server and until streams that are
 // not there are declared; when they were lost and made again it starts anew, so that take has to count a receipt it has seen once.
 // It ends with take's error, with ctx's, with one that Denied knows, or when the Conn is closed.
 func (c *Conn) Receipts(ctx context.Context, migration string, take func(context.Context, shard.Receipt) error) error {
@@ -87,12 +87,19 @@ func (r *reader) read(ctx context.Context, take func(context.Context, shard.Rece
 		}
 		var receipt shard.Receipt
 		if r.conn.open(receipts, r.migration, msg, &receipt, &receipt.ID) {
-			if err := take(extract(ctx, msg.Headers()), receipt); err != nil {
+			if err := handed(ctx, msg, receipt, take); err != nil {
 				return &stopped{err}
 			}
 		}
 		r.last = meta.Sequence.Stream
 	}
+}
+
+// handed has the receipt taken, in a span of the trace that it was published in.
+func handed(ctx context.Context, msg jetstream.Msg, r shard.Receipt, take func(context.Context, shard.Receipt) error) (err error) {
+	ctx, span := within(extract(ctx, msg.Headers()), processing, receipts, r.ID, size(msg.Data()))
+	defer func() { end(span, err) }()
+	return take(ctx, r)
 }
 
 // open makes a consumer that begins behind the last message that was taken, or with the first of another stream.

@@ -227,11 +227,11 @@ func TestWorkThatNobodyHasDoneIsNeverDropped(t *testing.T) {
 	}
 	want := []int{0, 1, 2, 3, 4}
 	// A publish that forgets the condition is refused, where Discard=Old would delete the first.
-	msg, err := message(t.Context(), tasks, id(2), task(2))
+	body, err := encode(tasks, id(2), task(2))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.js.PublishMsg(t.Context(), msg); err == nil {
+	if _, err := c.js.PublishMsg(t.Context(), message(t.Context(), tasks, id(2), body)); err == nil {
 		t.Error("a second task for the shard is stored")
 	}
 	present, err := c.Queued(t.Context(), name, run)

@@ -11,11 +11,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/propagation"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/shard"
@@ -265,38 +260,4 @@ func TestAForgedStatusDoesNotStopTheWork(t *testing.T) {
 	}
 	publish(t, c, 7)
 	ack(t, next(t, c))
-}
-
-func TestATraceTravelsWithTheTask(t *testing.T) {
-	exporter := tracetest.NewInMemoryExporter()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))
-	oldProvider, oldPropagator := otel.GetTracerProvider(), otel.GetTextMapPropagator()
-	otel.SetTracerProvider(provider)
-	otel.SetTextMapPropagator(propagation.TraceContext{})
-	t.Cleanup(func() {
-		otel.SetTracerProvider(oldProvider)
-		otel.SetTextMapPropagator(oldPropagator)
-	})
-	c := declared(t)
-	ctx, outer := provider.Tracer("test").Start(t.Context(), "run")
-	if _, err := c.PublishTask(ctx, task(1)); err != nil {
-		t.Fatal(err)
-	}
-	outer.End()
-	lease := next(t, c)
-	if headers := lease.msg.Headers(); len(headers["traceparent"]) != 1 {
-		t.Errorf("headers %v lack a lower-case traceparent", headers)
-	}
-	got := trace.SpanContextFromContext(lease.Context(t.Context()))
-	published := exporter.GetSpans()[0]
-	if got.TraceID() != published.SpanContext.TraceID() || got.SpanID() != published.SpanContext.SpanID() || !got.IsRemote() {
-		t.Errorf("the lease has span %v, the task was published in %v", got, published.SpanContext)
-	}
-	if published.SpanContext.TraceID() == outer.SpanContext().TraceID() {
-		t.Error("the shard is in the run's trace")
-	}
-	if len(published.Links) != 1 || published.Links[0].SpanContext.SpanID() != outer.SpanContext().SpanID() {
-		t.Errorf("links %v, want one to the run's span", published.Links)
-	}
-	ack(t, lease)
 }

@@ -8,8 +8,13 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"rehome/pkg/shard"
 )
 
 // A carrier takes a trace through a message's headers. Their names are lower-case on the wire, as the standard has them and as
@@ -49,9 +54,48 @@ func extract(ctx context.Context, header nats.Header) context.Context {
 	return otel.GetTextMapPropagator().Extract(ctx, carrier(header))
 }
 
-// root starts the span that a shard's trace begins with. It is linked to ctx's span, not part of its trace: one trace is one shard,
-// or a run of a hundred thousand shards would be a single trace.
-func root(ctx context.Context) (context.Context, trace.Span) {
-	return otel.Tracer("rehome/pkg/queue").Start(ctx, "publish shard",
-		trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(ctx)), trace.WithSpanKind(trace.SpanKindProducer))
+func tracer() trace.Tracer { return otel.Tracer("rehome/pkg/queue") }
+
+// published starts the span that a task is published in, linked to ctx's span and not part of its trace: one trace is one shard, or a run of a hundred
+// thousand shards would be a single trace. It begins the shard's trace, unless that is known to be there already.
+func published(ctx context.Context, task shard.Task, body []byte) (context.Context, trace.Span) {
+	options := publishing.options(tasks, task.ID, size(body))
+	if run := trace.SpanContextFromContext(ctx); run.IsValid() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: run, Attributes: []attribute.KeyValue{toRun}}))
+	}
+	if replaced := parse(task.Trace.Link); replaced.IsValid() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: replaced, Attributes: []attribute.KeyValue{toReplaced}}))
+	}
+	if parent := parse(task.Trace.Parent); parent.IsValid() {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
+	} else {
+		options = append(options, trace.WithNewRoot())
+	}
+	return tracer().Start(ctx, publishing.spanName(tasks, task.ID), options...)
+}
+
+// parse reads a W3C traceparent; what is none is an invalid context.
+func parse(traceparent string) trace.SpanContext {
+	if traceparent == "" {
+		return trace.SpanContext{}
+	}
+	header := carrier{"traceparent": {traceparent}}
+	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), header))
+}
+
+// within starts the span of an operation on a shard's message where ctx is in a trace; else there is nothing to see it in.
+func within(ctx context.Context, o operation, k kind, id shard.ID, more ...attribute.KeyValue) (context.Context, trace.Span) {
+	span := trace.SpanFromContext(ctx)
+	if !span.SpanContext().IsValid() {
+		return ctx, noop.Span{}
+	}
+	return tracer().Start(ctx, o.spanName(k, id), o.options(k, id, more...)...)
+}
+
+// end ends a span with what became of its operation. Errors of NATS hold nothing of a row.
+func end(span trace.Span, err error) {
+	if err != nil {
+		span.SetStatus(codes.Error, err.Error())
+	}
+	span.End()
 }

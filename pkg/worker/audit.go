@@ -12,7 +12,7 @@ import (
 )
 
 // audit reads a shard that is done again, in the transaction that writes down what it found.
-func (s *slot) audit(ctx context.Context, of *shard.Shard, mapped fitted, from *paced, book *ledger.Book) error {
+func (s *slot) audit(ctx context.Context, of *shard.Shard, mapped fitted, from *source, book *ledger.Book) error {
 	zone, err := time.LoadLocation(mapped.File.Legacy.TimeZone.Text)
 	if err != nil {
 		return shard.Fail(shard.Schema, "", fmt.Errorf("audit shard %s: the time zone of the plan is not known here: %w", of.ID, err))

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
@@ -30,6 +28,7 @@ type slot struct {
 	shapes target.Shapes // of conn
 	phase  phase         // what it is at; the controls have it
 	read   string        // where the legacy binlog stood at the last snapshot
+	course *course       // of the last attempt; nil before a task's shard is claimed
 }
 
 func (s *slot) drop() {
@@ -54,7 +53,7 @@ func (s *slot) serve(ctx context.Context, tasks *queue.Tasks) error {
 		case err == nil && open.Err() != nil:
 			s.giveBack(ctx, lease)
 		case err == nil:
-			if err := s.task(lease.Context(s.controls.working()), lease); err != nil {
+			if err := s.task(s.controls.working(), lease); err != nil {
 				return err
 			}
 		case open.Err() == nil:
@@ -73,9 +72,8 @@ func (s *slot) giveBack(ctx context.Context, lease *queue.Lease) {
 
 // task works on one task while its lease is kept, and logs how it ended. The error is one that no other task would be spared.
 func (s *slot) task(ctx context.Context, lease *queue.Lease) error {
-	task := lease.Task()
-	ctx, span := otel.Tracer("rehome/worker").Start(ctx, "process shards", trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithAttributes(attribute.String("rehome.migration", task.Migration), attribute.Int("rehome.shard", task.Ordinal)))
+	task, outside := lease.Task(), ctx
+	ctx, span := lease.Process(ctx)
 	defer span.End()
 	pausepoint.At("task_taken")
 	kept, release := context.WithCancel(ctx)
@@ -85,12 +83,13 @@ func (s *slot) task(ctx context.Context, lease *queue.Lease) error {
 	e := s.shard(ctx, task)
 	release()
 	_ = keeping.Wait()
+	mourn(outside, lease, span, &e.claim)
 	log := s.Log.With("migration", task.Migration, "run", task.Run, "shard", task.Ordinal, "wave", e.claim.Shard.Wave,
 		"attempt", e.claim.Token, "ms", time.Since(start).Milliseconds())
 	took := time.Since(start)
 	answer := s.answer(ctx, lease, &e)
 	s.ended(ctx, &e, took, answer)
-	telemetry.Fail(span, e.err)
+	s.over(ctx, span, &e)
 	switch {
 	case e.err != nil:
 		log.WarnContext(ctx, "shard "+e.what, "err", e.err)
@@ -132,6 +131,8 @@ func (s *slot) answer(ctx context.Context, lease *queue.Lease, e *ending) error 
 	defer s.meters.phase(ctx, shard.Answering, time.Now())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
+	ctx, span := inPhase(ctx, shard.Answering)
+	defer span.End()
 	if !e.ack {
 		return lease.Return(ctx, e.delay)
 	}
@@ -152,6 +153,7 @@ func (s *slot) answer(ctx context.Context, lease *queue.Lease, e *ending) error 
 
 // shard claims the task's shard and moves it.
 func (s *slot) shard(ctx context.Context, task shard.Task) ending {
+	s.course = nil
 	if back := setBackOf(ctx); back != nil {
 		return ending{what: "given back: " + back.why, delay: retryDelay}
 	}
@@ -171,6 +173,7 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 	}
 	s.controls.becomes(s, busy)
 	defer s.controls.becomes(s, idle)
+	begun(ctx, &claim)
 	pausepoint.At("claimed")
 	task.Mapping, task.Schema = claim.Mapping, claim.Schema // the migration may go by another since the task was published
 	mapped, err := s.mapping(ctx, task)
@@ -185,7 +188,11 @@ func (s *slot) claim(ctx context.Context, task shard.Task) (ledger.Claim, error)
 	defer s.meters.phase(ctx, shard.Claiming, time.Now())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	return s.Ledger.Claim(ctx, s.conn, task.ID, ledger.Claimant{Holder: s.holder, PerRow: s.perRow()})
+	by := ledger.Claimant{Holder: s.holder, PerRow: s.perRow(), Traceparent: traceparent(ctx)}
+	_, span := inPhase(ctx, shard.Claiming)
+	claim, err := s.Ledger.Claim(ctx, s.conn, task.ID, by)
+	concluded(span, err)
+	return claim, err
 }
 
 // unmapped ends a task whose mapping does not fit the databases: nothing of the migration can go on until a person has looked.
@@ -298,25 +305,46 @@ func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (rec
 		return nil, err
 	}
 	defer func() { _ = book.Rollback(context.WithoutCancel(ctx)) }() // after a commit it does nothing
-	snapshot, err := s.Legacy.Snapshot(ctx, legacy.Reading{Users: mapped.Keys, MaxRowBytes: mapped.File.MaxRowBytes})
+	s.course = newCourse(s.Legacy.Where(), s.conn.Config())
+	snapshot, err := s.snapshot(ctx, mapped)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = snapshot.Close() }() // nothing was written: what was read counts
-	s.read = snapshot.Position()
-	// After the snapshot was taken: what changes a table from now on makes its read fail.
-	if err := s.unchanged(ctx, mapped); err != nil {
-		return nil, err
-	}
 	if err := s.work(ctx, claim, mapped, snapshot, book); err != nil {
 		return nil, err
 	}
 	pausepoint.At("before_commit")
-	if err := book.Commit(ctx); err != nil {
+	if err := s.commit(ctx, book); err != nil {
 		return nil, err
 	}
 	pausepoint.At("committed")
 	return book.Receipt(), nil
+}
+
+// snapshot takes one of the legacy database as the mapping knows it.
+func (s *slot) snapshot(ctx context.Context, mapped fitted) (snapshot *legacy.Snapshot, err error) {
+	end := s.course.begin(ctx, piece{phase: shard.Reading, verb: "snapshot"})
+	defer func() { end(err) }()
+	if snapshot, err = s.Legacy.Snapshot(ctx, legacy.Reading{Users: mapped.Keys, MaxRowBytes: mapped.File.MaxRowBytes}); err != nil {
+		return nil, err
+	}
+	s.read = snapshot.Position()
+	// After the snapshot was taken: what changes a table from now on makes its read fail.
+	if err = s.unchanged(ctx, mapped); err != nil {
+		_ = snapshot.Close() // nothing was read yet
+		return nil, err
+	}
+	return snapshot, nil
+}
+
+// commit commits, in a span that is shown however many there are already.
+func (s *slot) commit(ctx context.Context, book *ledger.Book) error {
+	p := piece{phase: shard.Closing, verb: "COMMIT", at: s.course.target}
+	_, span := tracer().Start(ctx, p.name(), p.options()...)
+	err := book.Commit(ctx)
+	concluded(span, err)
+	return err
 }
 
 // traceID returns the ID of ctx's trace; empty without one.
@@ -331,7 +359,8 @@ func traceID(ctx context.Context) string {
 func (s *slot) work(ctx context.Context, claim ledger.Claim, mapped fitted, snapshot *legacy.Snapshot, book *ledger.Book) error {
 	flow := s.pacer.Flow()
 	defer flow.End()
-	from := &paced{snapshot, flow}
+	from := &source{&paced{snapshot, flow}, s.course, mapped.Keys.Table}
+	to, in := &sink{s.shapes.NewTx(s.conn), s.course}, &account{book, s.course}
 	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits}
 	switch claim.Shard.Kind {
 	case shard.Audit:
@@ -339,10 +368,10 @@ func (s *slot) work(ctx context.Context, claim ledger.Claim, mapped fitted, snap
 	case shard.Redo:
 		list, err := book.List(ctx)
 		if err == nil {
-			_, err = mover.Redo(ctx, &claim.Shard, list, claim.Token, from, s.shapes.NewTx(s.conn), book)
+			_, err = mover.Redo(ctx, &claim.Shard, list, claim.Token, from, to, in)
 		}
 		return err
 	}
-	_, err := mover.Move(ctx, &claim.Shard, claim.Token, from, s.shapes.NewTx(s.conn), book)
+	_, err := mover.Move(ctx, &claim.Shard, claim.Token, from, to, in)
 	return err
 }
