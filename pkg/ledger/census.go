@@ -71,18 +71,25 @@ func scanCell(row pgx.CollectableRow) (c Cell, err error) {
 
 // Tried returns the hashes, each once, of the users whom a shard has read whose range shares cells with those from first up to but not including limit:
 // those who arrived and those who were quarantined. The shards reach over the cells' edges, and so do the hashes; whom a redo was the first to read is
-// among them wherever they belong.
+// among them wherever they belong. OFFSET 0 has PostgreSQL look each shard up: before the ledger's statistics are gathered it would go through all rosters.
 func (l *Ledger) Tried(ctx context.Context, name string, first, limit int) ([]int64, error) {
 	rows, err := l.pool.Query(ctx, `
 		WITH s AS MATERIALIZED (
-			SELECT ordinal, generation FROM rehome.shard
-			 WHERE migration = $1 AND (int4range(cell_first, cell_limit) && int4range($2, $3) OR kind = 'redo')
+			SELECT ordinal, generation FROM rehome.shard WHERE migration = $1 AND int4range(cell_first, cell_limit) && int4range($2, $3)
+			 UNION SELECT ordinal, generation FROM rehome.shard WHERE migration = $1 AND kind = 'redo'
 		)
 		SELECT u.hash
-		  FROM s JOIN rehome.roster r USING (ordinal, generation) CROSS JOIN LATERAL unnest(r.hashes) AS u (hash)
-		 WHERE r.migration = $1 AND r.of_kind = 'users' AND NOT r.redo AND u.hash IS NOT NULL
+		  FROM s CROSS JOIN LATERAL (
+		      SELECT r.hashes FROM rehome.roster r
+		       WHERE r.migration = $1 AND r.ordinal = s.ordinal AND r.generation = s.generation AND r.of_kind = 'users' AND NOT r.redo OFFSET 0
+		  ) AS r CROSS JOIN LATERAL unnest(r.hashes) AS u (hash)
+		 WHERE u.hash IS NOT NULL
 		UNION
-		SELECT x.user_hash FROM s JOIN rehome.user_state x USING (ordinal, generation) WHERE x.migration = $1 AND x.counted`, name, first, limit)
+		SELECT x.user_hash
+		  FROM s CROSS JOIN LATERAL (
+		      SELECT x.user_hash FROM rehome.user_state x
+		       WHERE x.migration = $1 AND x.ordinal = s.ordinal AND x.generation = s.generation AND x.counted OFFSET 0
+		  ) AS x`, name, first, limit)
 	what := fmt.Sprintf("ask whom migration %s tried in cells %d to %d", name, first, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
@@ -104,8 +111,11 @@ type Census struct {
 	Pending  int64 // planned and not tried, where some shard is not
 }
 
-// censusCells is how many cells are compared at once; it bounds the memory.
-const censusCells = 64
+// What is compared at once: it bounds the memory, and how often the ledger is asked.
+const (
+	censusCells = 4096
+	censusUsers = 64 << 10 // and one cell
+)
 
 // Census takes the census of the migration. Shards that are in work count as not done.
 func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
@@ -115,12 +125,12 @@ func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
 	}
 	var c Census
 	var window []Cell
-	first := 0
+	first, users := 0, 0
 	flush := func() error {
 		tried, err := l.Tried(ctx, name, first, first+len(window))
 		if err == nil {
 			c.compare(window, first, tried, open)
-			first, window = first+len(window), window[:0]
+			first, users, window = first+len(window), 0, window[:0]
 		}
 		return err
 	}
@@ -128,7 +138,8 @@ func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
 		if err != nil {
 			return Census{}, err
 		}
-		if window = append(window, cell); len(window) == censusCells {
+		window, users = append(window, cell), users+len(cell.Hashes)
+		if len(window) == censusCells || users >= censusUsers {
 			if err := flush(); err != nil {
 				return Census{}, err
 			}
@@ -158,7 +169,15 @@ func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
 func (c *Census) compare(window []Cell, first int, tried []int64, open []span) {
 	slices.Sort(tried)
 	for i, cell := range window {
-		pending := slices.ContainsFunc(open, func(s span) bool { return s.First <= first+i && first+i < s.Limit })
+		_, pending := slices.BinarySearchFunc(open, first+i, func(s span, cell int) int {
+			switch {
+			case cell < s.First:
+				return 1
+			case cell >= s.Limit:
+				return -1
+			}
+			return 0
+		})
 		for _, hash := range cell.Hashes {
 			c.Planned++
 			_, found := slices.BinarySearch(tried, hash)
@@ -177,16 +196,30 @@ func (c *Census) compare(window []Cell, first int, tried []int64, open []span) {
 // span is a run of cells, First up to but not including Limit.
 type span struct{ First, Limit int }
 
-// openCells returns the cells of shards of users that are planned or dead.
+// openCells returns the cells of shards of users that are planned or dead, in order and apart from each other.
 func (l *Ledger) openCells(ctx context.Context, name string) ([]span, error) {
 	rows, err := l.pool.Query(ctx, `
 		SELECT DISTINCT cell_first, cell_limit FROM rehome.shard
-		 WHERE migration = $1 AND state IN ('planned', 'dead') AND kind = ANY ($2)`, name, []string{string(shard.OfUsers), string(shard.Late)})
+		 WHERE migration = $1 AND state IN ('planned', 'dead') AND kind = ANY ($2)
+		 ORDER BY cell_first`, name, []string{string(shard.OfUsers), string(shard.Late)})
 	what := "ask which shards of migration " + name + " are not done"
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	return collect(rows, what, func(s *span) []any { return []any{&s.First, &s.Limit} })
+	spans, err := collect(rows, what, func(s *span) []any { return []any{&s.First, &s.Limit} })
+	return joined(spans), err
+}
+
+// joined joins spans in order that meet or share cells.
+func joined(spans []span) (apart []span) {
+	for _, s := range spans {
+		if n := len(apart); n > 0 && s.First <= apart[n-1].Limit {
+			apart[n-1].Limit = max(apart[n-1].Limit, s.Limit)
+			continue
+		}
+		apart = append(apart, s)
+	}
+	return apart
 }
 
 // tried counts all whom shards have read.

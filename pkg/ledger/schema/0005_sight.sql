@@ -7,3 +7,4 @@ ALTER TABLE rehome.shard
     ADD traceparent text,                              -- W3C trace context of the last attempt, whose trace trace_id names
     ADD trace_link  text;                              -- the same of what this generation goes on from in a trace of its own: the dead one before it
 CREATE INDEX ON rehome.shard (migration, outage_at) WHERE state = 'planned' AND outages > 0;
+CREATE INDEX ON rehome.shard (migration) WHERE kind = 'redo'; -- few, and asked for with every part of the grid
