@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/ledger"
@@ -58,7 +60,9 @@ type collector struct {
 func (c *collector) count(ctx context.Context, r shard.Receipt) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.tally.Add(r) {
+	counted := c.tally.Add(r)
+	trace.SpanFromContext(ctx).SetAttributes(attribute.Bool("rehome.counted", counted)) // once, however often the receipt comes
+	if counted {
 		c.show(c.tally.Sums().Of(c.planned))
 		pausepoint.At("counted")
 	}

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"rehome/pkg/ledger"
 	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
@@ -90,8 +92,10 @@ func (d *Dispatcher) publish(ctx context.Context, planned func(context.Context) 
 	return err
 }
 
-// mirror publishes the receipts and dead letters that the ledger has and the streams have not.
+// mirror publishes the receipts and dead letters that the ledger has and the streams have not. Whose trace they were of is not known here, and they must
+// not all become part of ours.
 func (d *Dispatcher) mirror(ctx context.Context) error {
+	ctx = trace.ContextWithSpanContext(ctx, trace.SpanContext{})
 	if err := d.mirrorDead(ctx); err != nil {
 		return err
 	}

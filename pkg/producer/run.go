@@ -44,7 +44,7 @@ func (r *Run) Go(ctx context.Context) (result *report.Report, err error) {
 		return r.Report(ctx)
 	}
 	err = r.meters.While(ctx, r.Queue, func(ctx context.Context) (err error) {
-		result, err = r.run(ctx)
+		result, err = r.traced(ctx)
 		return err
 	})
 	return result, err
