@@ -13,7 +13,6 @@ import (
 	"rehome/pkg/ledger"
 	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
-	"rehome/pkg/report"
 	"rehome/pkg/settings"
 	"rehome/pkg/telemetry"
 	"rehome/pkg/worker"
@@ -97,40 +96,6 @@ func natsOptions(s *settings.Settings, role string, t *telemetry.Telemetry) queu
 	}
 }
 
-func watchCommand() *cobra.Command {
-	s := settings.New(settings.MigrationName, settings.ReportFormat).Require(settings.TargetDSN)
-	return bind(&cobra.Command{
-		Use: "watch", Short: "show the progress in a terminal, and the verdict when it stands",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return withLedger(c, s, func(l *ledger.Ledger, name string) error {
-				view := aggregator.NewView(os.Stderr)
-				result, err := aggregator.Watch(c.Context(), l, name, version, time.Second, view.Show)
-				view.Close()
-				if err != nil {
-					return err
-				}
-				return show(c, s, result)
-			})
-		},
-	}, s)
-}
-
-func reportCommand() *cobra.Command {
-	s := settings.New(settings.MigrationName, settings.ReportFormat, settings.ReportTo).Require(settings.TargetDSN)
-	return bind(&cobra.Command{
-		Use: "report", Short: "the verdict with all its sums, from the ledger alone",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return withLedger(c, s, func(l *ledger.Ledger, name string) error {
-				result, err := aggregator.Report(c.Context(), l, name, version)
-				if err != nil {
-					return err
-				}
-				return show(c, s, result)
-			})
-		},
-	}, s)
-}
-
 // withLedger runs do with the ledger and the name of the migration.
 func withLedger(c *cobra.Command, s *settings.Settings, do func(*ledger.Ledger, string) error) error {
 	if err := s.Load(nil); err != nil {
@@ -146,21 +111,4 @@ func withLedger(c *cobra.Command, s *settings.Settings, do func(*ledger.Ledger, 
 		return err
 	}
 	return do(ledger.Open(pool), name)
-}
-
-// show writes the report where it is wanted and ends the command with its exit status.
-func show(c *cobra.Command, s *settings.Settings, r *report.Report) (err error) {
-	out := c.OutOrStdout()
-	if s.To != "" {
-		file, err := os.OpenFile(s.To, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		out = file
-	}
-	if err := r.Write(out, s.Format); err != nil {
-		return err
-	}
-	return settings.WithExit(r.Exit(), nil)
 }

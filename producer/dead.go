@@ -182,7 +182,7 @@ func wrongID(err error) error {
 }
 
 func (d *desk) dead(t *telemetry.Telemetry) *producer.DeadLetters {
-	return &producer.DeadLetters{Migration: d.name, Pool: d.pool, Legacy: d.legacy, Log: t.Log, Version: version, By: operator()}
+	return &producer.DeadLetters{Migration: d.name, Pool: d.pool, Legacy: d.legacy, Log: t.Log, Version: version, By: settings.Operator()}
 }
 
 // write writes a listing in the form that was asked for.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -73,19 +72,7 @@ func knownWaves(file *mapping.File, s *settings.Settings) error {
 
 // options are what the settings say of a run that is shown in the view.
 func options(s *settings.Settings, view *aggregator.View) producer.Options {
-	return producer.Options{Again: s.Again, Through: s.Through, Pass: s.Pass, By: operator(), Until: producer.Until(s.Until), Progress: view.Show}
-}
-
-// operator names who has started the program, as far as the system knows.
-func operator() string {
-	name, host := "somebody", "somewhere"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if h, err := os.Hostname(); err == nil {
-		host = h
-	}
-	return name + "@" + host
+	return producer.Options{Again: s.Again, Through: s.Through, Pass: s.Pass, By: settings.Operator(), Until: producer.Until(s.Until), Progress: view.Show}
 }
 
 // run runs the migration over the given NATS, or over an embedded one with workers in this process.

@@ -55,7 +55,14 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 	for _, d := range facts.Discards {
 		f.Discarded = append(f.Discarded, report.Discarded{Shard: d.Ordinal, Users: d.Read, Rows: d.Rows(), Reason: d.Reason, At: d.At})
 	}
+	f.Key = facts.Migration.SealKey()
 	if err := addAgain(ctx, l, &facts.Migration, &f); err != nil {
+		return nil, err
+	}
+	if err := addDead(ctx, l, name, &f); err != nil {
+		return nil, err
+	}
+	if err := addCosts(ctx, l, name, record, &f); err != nil {
 		return nil, err
 	}
 	gates, err := l.Gates(ctx, name)
@@ -151,7 +158,7 @@ func waves(f *report.Facts, record *plan.Record, progress []ledger.Wave, gates [
 		f.Shards.Discarded += int64(p.Discarded)
 		f.Shards.Pending += int64(p.Planned)
 		if p.Wave < len(f.Waves) {
-			f.Waves[p.Wave].Users.Migrated = p.Migrated
+			f.Waves[p.Wave].Users.Migrated, f.Waves[p.Wave].Users.Quarantined = p.Migrated, p.Quarantined
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"rehome/pkg/legacy"
 	"rehome/pkg/mapping"
 	"rehome/pkg/plan"
+	"rehome/pkg/report"
 	"rehome/pkg/shard"
 	"rehome/pkg/value"
 	"rehome/pkg/worker"
@@ -231,7 +232,7 @@ func (e *explainer) row(p *mapping.RowPlan, encoder *mapping.Encoder, row shard.
 	}
 	refused := ExplainedRow{Table: p.Into, Row: name, Cause: cause}
 	for i := range p.Columns {
-		if subject(cause) == p.Into+"."+p.Columns[i].Name {
+		if report.Subject(cause) == p.Into+"."+p.Columns[i].Name {
 			shown := valueOf(p, i, row.Cells)
 			refused.Value, e.values[[3]string{p.Into, name, cause}] = &shown, shown
 		}

@@ -9,6 +9,7 @@ import (
 	"rehome/pkg/keyspace"
 	"rehome/pkg/ledger"
 	"rehome/pkg/plan"
+	"rehome/pkg/report"
 )
 
 // tell takes over what the ledger knows.
@@ -131,19 +132,19 @@ func (e *explainer) advise() {
 	}
 	collides := func(r ExplainedRow) bool { return r.Cause == o.Cause && len(r.Others) > 0 } // which says more
 	if o.State == "quarantined" && !slices.ContainsFunc(o.SetAside, collides) {
-		say("%s", remedyOf(o.Cause))
+		say("%s", report.Remedy(o.Cause))
 	}
 	for _, row := range o.SetAside {
 		if len(row.Others) > 0 {
 			say("Users %s hold the same value under %s: change it for all but one of them in the legacy database, or have the mapping make them differ, "+
-				"and start producer run.", strings.Join(append([]string{o.User}, row.Others...), ", "), subject(row.Cause))
+				"and start producer run.", strings.Join(append([]string{o.User}, row.Others...), ", "), report.Subject(row.Cause))
 			continue
 		}
-		say("%s", remedyOf(row.Cause))
+		say("%s", report.Remedy(row.Cause))
 	}
 	for _, row := range o.Waiting {
 		say("A row of %s waits for %s, and comes in by itself when that arrives; if it never will, declare missing: to_null or leave for %s in the mapping, "+
-			"and start producer run.", row.Table, row.Needs, subject(row.Cause))
+			"and start producer run.", row.Table, row.Needs, report.Subject(row.Cause))
 	}
 	for _, c := range o.Conflicts {
 		if !c.Settled {
@@ -165,40 +166,6 @@ func (e *explainer) adviseUnknown(say func(string, ...any)) {
 	default:
 		say("The ledger does not know a user with this key; give LEGACY_DSN to ask the legacy database.")
 	}
-}
-
-// subject is what a cause is about, TABLE.COLUMN.
-func subject(cause string) string {
-	_, about, _ := strings.Cut(cause, ":")
-	return about
-}
-
-// again ends every advice that changes the mapping or the legacy data.
-const again = "; then producer run does the user again."
-
-// remedies say what to do about a kind of cause; %s is TABLE.COLUMN.
-var remedies = map[string]string{
-	"values":       "Add the value to values of %s in the mapping, or say otherwise",
-	"not_null":     "Give %s an if_null in the mapping",
-	"unique":       "Another row has the key of %s: change one of the two in the legacy database, or have the mapping make them differ",
-	"check":        "Correct the row in the legacy database, or have the mapping make what %s of the target takes",
-	"exclusion":    "Correct the row in the legacy database, or have the mapping make what %s of the target takes",
-	"foreign_key":  "The row that %s refers to is not in the target: declare missing for the reference in the mapping",
-	"trigger":      "A trigger of %s refuses the row: look at the trigger",
-	"unowned":      "Say unowned: migrate or leave for %s in the mapping",
-	"gather":       "Give the attribute a column of %s, keep it, or leave it, in the mapping",
-	"conflict":     "A row of %s that rehome has not brought has its key: aggregator audit --repair --on-conflict legacy puts the legacy database's in its place",
-	"warning":      "The legacy server warns when it reads the row for %s: have the expression say what becomes of such a value",
-	"row_too_wide": "The row for %s is wider than max_row_bytes: raise it in the mapping",
-}
-
-// remedyOf is what to do about a cause.
-func remedyOf(cause string) string {
-	kind, about, _ := strings.Cut(cause, ":")
-	if text, known := remedies[kind]; known {
-		return fmt.Sprintf(text, about) + again
-	}
-	return fmt.Sprintf("Declare in the mapping what becomes of such a value of %s (%s); producer check --full suggests the line%s", about, kind, again)
 }
 
 // spellKey spells a target key for the person who asks.

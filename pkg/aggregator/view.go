@@ -30,7 +30,9 @@ type View struct {
 	meter report.Meter
 	last  time.Time // when something was shown last
 
-	block  []string         // what stands on the terminal
+	color  bool
+	block  []string         // what stands on the terminal, as it is read
+	drawn  string           // and as it was written
 	newest *report.Progress // what is to stand there, if it was held back
 
 	held     string // the newest plain line, if it was held back
@@ -40,10 +42,13 @@ type View struct {
 	loaded   bool
 }
 
-// NewView returns a view that writes to the file. The caller closes it.
+// NewView returns a view that writes to the file. The caller closes it. A terminal that cannot draw in place (TERM=dumb) is treated as none; colours are used unless NO_COLOR
+// is set, and mean nothing that is not said.
 func NewView(out *os.File) *View {
 	v := &View{out: out}
-	if fd := int(out.Fd()); term.IsTerminal(fd) {
+	kind := os.Getenv("TERM")
+	if fd := int(out.Fd()); term.IsTerminal(fd) && kind != "" && kind != "dumb" {
+		v.color = os.Getenv("NO_COLOR") == ""
 		v.size = func() (width, height int) {
 			width, height, err := term.GetSize(fd)
 			if err != nil || width < 20 || height < 2 {
@@ -100,16 +105,37 @@ func (v *View) say(p report.Progress, notes []string, news bool, now time.Time) 
 // draw puts the newest sight in the place of what stands on the terminal, which it erases only where the new text is shorter.
 func (v *View) draw(now time.Time) {
 	width, height := v.size()
-	lines := fit(v.meter.Lines(*v.newest, width-1), height-1)
-	var b bytes.Buffer
-	b.WriteString(up(len(v.block)))
-	for i, line := range lines {
-		lines[i] = clip(printable(line), width-1)
-		b.WriteString(lines[i] + "\x1b[K\n")
+	lines := v.meter.Block(*v.newest, width-1, height-1)
+	var b, drawn bytes.Buffer
+	b.WriteString(up(rowsOf(v.block, width)))
+	v.block = v.block[:0]
+	for _, line := range lines {
+		text := clip(printable(line.Text), width-1)
+		v.block = append(v.block, text)
+		drawn.WriteString(v.painted(line, text) + "\x1b[K\n")
 	}
+	b.Write(drawn.Bytes())
 	b.WriteString("\x1b[J")
-	v.block, v.newest, v.last = lines, nil, now
+	v.drawn, v.newest, v.last = drawn.String(), nil, now
 	_, _ = v.out.Write(b.Bytes()) // what cannot be shown stops nothing
+}
+
+// paint are the terminal's own colours of what a label may mean.
+var paint = map[report.Tone]string{report.Good: "32", report.Warning: "33", report.Bad: "31"}
+
+// painted gives a line's label its colour, and what is strong its weight.
+func (v *View) painted(line report.Line, text string) string {
+	if !v.color {
+		return text
+	}
+	if line.Strong {
+		return "\x1b[1m" + text + "\x1b[0m"
+	}
+	code, toned := paint[line.Tone]
+	if !toned || line.Label > len(text) {
+		return text
+	}
+	return "\x1b[" + code + "m" + text[:line.Label] + "\x1b[0m" + text[line.Label:]
 }
 
 // Write writes what others have to say above the block, such as lines of a log.
@@ -119,12 +145,18 @@ func (v *View) Write(text []byte) (int, error) {
 	if len(v.block) == 0 {
 		return v.out.Write(text)
 	}
-	if _, err := io.WriteString(v.out, up(len(v.block))+"\x1b[J"); err != nil {
+	width, _ := v.size()
+	var b bytes.Buffer
+	b.WriteString(up(rowsOf(v.block, width)) + "\x1b[J")
+	b.Write(text)
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		b.WriteByte('\n')
+	}
+	b.WriteString(v.drawn)
+	if _, err := v.out.Write(b.Bytes()); err != nil {
 		return 0, err
 	}
-	n, err := v.out.Write(text)
-	_, _ = io.WriteString(v.out, strings.Join(v.block, "\n")+"\n")
-	return n, err
+	return len(text), nil
 }
 
 // Close shows what was held back. What stands on a terminal stays there.
@@ -137,7 +169,7 @@ func (v *View) Close() {
 	if v.held != "" {
 		_, _ = fmt.Fprintln(v.out, v.held) // what cannot be shown stops nothing
 	}
-	v.block, v.held = nil, ""
+	v.block, v.drawn, v.held = nil, "", ""
 }
 
 // up moves to the beginning of the line so many lines above.
@@ -148,12 +180,16 @@ func up(lines int) string {
 	return fmt.Sprintf("\r\x1b[%dA", lines)
 }
 
-// fit leaves out what a terminal has no room for: lines behind the first, as what holds a run up comes last.
-func fit(lines []string, height int) []string {
-	if len(lines) <= height {
-		return slices.Clone(lines)
+// rowsOf is how many rows of a terminal the lines take, which may have been narrower when they were written: most terminals break them anew then.
+func rowsOf(lines []string, width int) (rows int) {
+	for _, line := range lines {
+		wide := 0
+		for _, r := range line {
+			wide += cells(r)
+		}
+		rows += max(1, (wide+width-1)/width)
 	}
-	return append([]string{lines[0]}, lines[len(lines)-height+1:]...)
+	return rows
 }
 
 // printable leaves out what a terminal would obey.

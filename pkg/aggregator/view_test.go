@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,7 +88,7 @@ func TestPlainView(t *testing.T) {
 			"community loading wave Früh  0.0%  users 0/0  rows 0  shards 0/10",
 			"community paused wave Früh  10.0%  users 0/0  rows 10  shards 1/10 (1 dead)",
 			"community dead: 1 shard is dead: producer dead list tells why",
-			"community paused: since 0001-01-01 00:00 UTC: backup; producer resume goes on",
+			"community paused: since 0001-01-01 00:00:00 UTC: backup; producer resume goes on",
 			"community loading wave Früh  20.0%  users 0/0  rows 20  shards 2/10 (1 dead)",
 		}
 		if diff := cmp.Diff(want, lines); diff != "" {
@@ -185,7 +186,7 @@ func TestTerminalView(t *testing.T) {
 			v.Show(moved(10))
 			time.Sleep(time.Second) //nolint:forbidigo // of the bubble's clock, which does not wait
 			v.Show(moved(20))
-			s.shows(t, "community loading wave Früh\n  users    0 of 0\n  rows     20 written, 10\n           rows/s\n  shards   2 of 10 done\n  workers  none is alive")
+			s.shows(t, "community loading wave Früh\n  rows     20.0%  20 of 100\n  users    0.0%  0 of 0\n  shards   2 of 10 done\n  rate     10 rows/s, how\n           long it takes is\n           not known yet\n  so far   clean\n  workers  none is alive")
 			p := moved(30)
 			p.Step, p.State = "closing counts", "settling"
 			v.Show(p)
@@ -204,12 +205,12 @@ func TestTerminalView(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-	t.Run("a terminal with few lines shows the first and the last", func(t *testing.T) {
+	t.Run("a terminal with few lines shows what matters most", func(t *testing.T) {
 		v, s := terminal(100, 4)
 		p := moved(10)
 		p.Controls.Paused = "backup"
 		v.Show(p)
-		s.shows(t, "community loading wave Früh  10.0%\n  workers  none is alive\n  paused   since 0001-01-01 00:00 UTC: backup; producer resume goes on")
+		s.shows(t, "community loading wave Früh\n  rows    [##......................]  10.0%  10 of 100\n  paused  since 0001-01-01 00:00:00 UTC: backup; producer resume goes on")
 	})
 	t.Run("lines of a log stand above the block", func(t *testing.T) {
 		v, s := terminal(28, 24)
@@ -234,7 +235,7 @@ func TestTerminalView(t *testing.T) {
 		p := moved(10)
 		p.Step, p.Controls.Paused = "closing", "\x1b]0;title\a\x1b[2Jbackup\u202e"
 		v.Show(p)
-		s.shows(t, "community loading  closing\n  paused  since 0001-01-01 00:00 UTC:  ]0;title  [2Jbackup ; producer resume goes on")
+		s.shows(t, "community loading  closing\n  paused  since 0001-01-01 00:00:00 UTC:  ]0;title  [2Jbackup ; producer resume goes on")
 	})
 	t.Run("however often it is told, it draws five times a second, the last sight and news at once", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -255,10 +256,46 @@ func TestTerminalView(t *testing.T) {
 			}
 			v.Show(moved(70))
 			v.Close()
-			if !strings.Contains(s.lines[2], "70 written") {
+			if !strings.Contains(s.lines[1], "70 of 100") {
 				t.Errorf("the last is not shown: %q", s.lines)
 			}
 		})
+	})
+	t.Run("a terminal that was made narrower is drawn over as it has broken the lines", func(t *testing.T) {
+		width := 60
+		var s screen
+		v := &View{out: &s, size: func() (int, int) { return width, 24 }}
+		v.Show(moved(10))
+		var broken []string // as a terminal of 30 columns shows them
+		for _, line := range s.lines[:len(v.block)] {
+			for runes := []rune(line); ; runes = runes[30:] {
+				broken = append(broken, string(runes[:min(30, len(runes))]))
+				if len(runes) <= 30 {
+					break
+				}
+			}
+		}
+		s.lines, s.y, width = append([]string{"a line of a log"}, append(broken, "")...), 1+len(broken), 30
+		p := moved(10)
+		p.Step = "closing counts"
+		v.state = "" // news
+		v.Show(p)
+		s.shows(t, "a line of a log\ncommunity loading  closing co")
+	})
+	t.Run("colours are for labels alone, and only where they are wanted", func(t *testing.T) {
+		for _, color := range []bool{true, false} {
+			var out bytes.Buffer
+			v := &View{out: &out, color: color, size: func() (int, int) { return 80, 24 }}
+			p := moved(10)
+			p.Shards.Dead = 1
+			v.Show(p)
+			if got := strings.Contains(out.String(), "\x1b[31m  dead\x1b[0m     1 shard"); got != color {
+				t.Errorf("colours %v: %q", color, out.String())
+			}
+			if !color && regexp.MustCompile("\x1b\\[[0-9]+m").MatchString(out.String()) {
+				t.Errorf("colours though none are wanted: %q", out.String())
+			}
+		}
 	})
 	t.Run("a view that showed nothing ends without a line", func(t *testing.T) {
 		v, s := terminal(80, 24)

@@ -2,13 +2,14 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
 // Columns writes rows, the first of which is the head, as aligned columns: to the right those in which each cell below the head is
-// a number or empty.
+// a number, with its unit if it has one, or empty.
 func Columns(b *strings.Builder, rows [][]string) {
 	widths, numeric := make([]int, len(rows[0])), make([]bool, len(rows[0]))
 	for i := range widths {
@@ -34,7 +35,10 @@ func Columns(b *strings.Builder, rows [][]string) {
 	}
 }
 
-func isNumber(cell string) bool { return strings.Trim(cell, "-0123456789,") == "" }
+// quantity is a number as Number, Duration and Bytes spell it.
+var quantity = regexp.MustCompile(`^(-?[0-9,]*(\.[0-9]+)?( ([KMGTPE]i)?B|s|[mhd][0-9]{2}[smh])?)?$`)
+
+func isNumber(cell string) bool { return quantity.MatchString(cell) }
 
 // Number spells a count with commas between its thousands.
 func Number(n int64) string {
@@ -64,4 +68,20 @@ func Duration(seconds float64) string {
 	default:
 		return fmt.Sprintf("%dd%02dh", s/86400, s%86400/3600)
 	}
+}
+
+// Bytes spells a number of bytes: 17 B, 3.4 KiB, 120 GiB.
+func Bytes(n int64) string {
+	if n < 1024 {
+		return Number(n) + " B"
+	}
+	size, unit := float64(n)/1024, 0
+	for size >= 1023.5 && unit < 5 {
+		size, unit = size/1024, unit+1
+	}
+	digits := 1
+	if size >= 99.95 {
+		digits = 0
+	}
+	return strconv.FormatFloat(size, 'f', digits, 64) + " " + string("KMGTPE"[unit]) + "iB"
 }

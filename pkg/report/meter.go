@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -42,36 +43,74 @@ func (m *Meter) Line(p Progress) string {
 	return b.String()
 }
 
-// Lines returns the progress as a block of lines, for a terminal with so many columns.
-func (m *Meter) Lines(p Progress, width int) []string {
+// Block returns the progress as lines for a terminal with so many columns and room for so many lines: what there is no room for is left out, what matters least first.
+func (m *Meter) Block(p Progress, width, height int) []Line {
+	details := p.controls()
+	head := p.title()
 	if p.Step != "" {
-		return append([]string{p.title() + "  " + p.Step}, block(p.controls(), width)...)
+		head += "  " + p.Step
+	} else {
+		details = append(m.numbers(p, width), details...)
 	}
-	head := p.title() + "  " + p.percent()
-	if left := m.left(p); left != "" {
-		head += "  " + left
-	}
-	rows := m.numbers(p)
-	rows = append(rows, p.waves()...)
-	rows = append(rows, p.workers()...)
-	return append([]string{head}, block(append(rows, p.controls()...), width)...)
+	return fit(Line{Text: head, Strong: true}, details, width, height)
 }
 
-// numbers are the sums.
-func (m *Meter) numbers(p Progress) []detail {
+// numbers are the sums, and who works on them.
+func (m *Meter) numbers(p Progress, width int) []detail {
+	rows := fmt.Sprintf("%s of %s", Number(p.Moved), Number(p.PlannedRows))
 	users := fmt.Sprintf("%s of %s", Number(p.tried()), Number(p.Users.Planned))
 	if p.Users.Quarantined > 0 {
-		users += fmt.Sprintf(", %s of them quarantined", Number(p.Users.Quarantined))
-	}
-	written := Number(p.Rows) + " written"
-	if rate := m.rate(); rate != "" {
-		written += ", " + rate
+		users += fmt.Sprintf(", %s quarantined", Number(p.Users.Quarantined))
 	}
 	shards := fmt.Sprintf("%s of %s done", Number(p.Shards.Done), Number(p.Shards.Planned))
 	if p.Working > 0 {
 		shards += fmt.Sprintf(", %s in work", Number(int64(p.Working)))
 	}
-	return []detail{{label: "users", text: users}, {label: "rows", text: written}, {label: "shards", text: shards}}
+	if p.Shards.Discarded > 0 {
+		shards += fmt.Sprintf(", %s discarded", Number(p.Shards.Discarded))
+	}
+	usersShare := share(p.tried(), p.Users.Planned, p.Loaded())
+	details := []detail{
+		{label: "rows", text: bar(p.share(), width) + rows, rank: 1}, {label: "users", text: bar(usersShare, width) + users, rank: 2},
+		{label: "shards", text: shards, rank: 7},
+	}
+	if speed := m.speed(p); speed != "" {
+		details = append(details, detail{label: "rate", text: speed, rank: 3})
+	}
+	return append(append(append(details, p.soFar()), p.waves()...), p.workers()...)
+}
+
+// speed spells how fast it goes, and how long the rest takes, or that nobody knows; empty where nobody wants to know.
+func (m *Meter) speed(p Progress) string {
+	if p.Loaded() || p.Controls.Paused != "" || p.Controls.Halted != "" || p.Shards.Planned == 0 {
+		return ""
+	}
+	return cmp.Or(m.rate(), "nothing moves") + ", " + cmp.Or(m.left(p), "how long it takes is not known yet")
+}
+
+// Widths of a bar, and of a terminal that has room for one.
+const (
+	barWidth   = 24
+	barAlways  = 72
+	barNarrow  = 10
+	barAtLeast = 50
+)
+
+// bar draws a share as so many of a number of cells, with its percentage, which is always there.
+func bar(share float64, width int) string {
+	cells := barWidth
+	switch {
+	case width < barAtLeast:
+		cells = 0
+	case width < barAlways:
+		cells = barNarrow
+	}
+	text := fmt.Sprintf("%5.1f%%  ", share)
+	if cells == 0 {
+		return text
+	}
+	full := int(share / 100 * float64(cells))
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", cells-full) + "] " + text
 }
 
 // rate spells the rows per second. It is empty while that is not known, and while nothing moves.
@@ -101,11 +140,16 @@ func (p *Progress) title() string {
 	return title
 }
 
-// percent spells how much is done, and never 100 % before all is: rows may have come since the plan was made.
-func (p *Progress) percent() string {
-	if p.Loaded() {
-		return "100.0%"
+// percent spells how much is done.
+func (p *Progress) percent() string { return fmt.Sprintf("%.1f%%", p.share()) }
+
+func (p *Progress) share() float64 { return share(p.Moved, p.PlannedRows, p.Loaded()) }
+
+// share is how much is done of all, in percent, and never 100 before all is: rows may have come since the plan was made.
+func share(done, planned int64, all bool) float64 {
+	if all {
+		return 100
 	}
-	share := 100 * float64(max(0, p.Moved)) / float64(max(1, p.PlannedRows))
-	return fmt.Sprintf("%.1f%%", min(math.Floor(10*share)/10, 99.9))
+	part := 100 * float64(max(0, done)) / float64(max(1, planned))
+	return min(math.Floor(10*part)/10, 99.9)
 }

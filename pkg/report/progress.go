@@ -52,8 +52,8 @@ type Controls struct {
 	Limits   throttle.Limits `json:"limits"`
 	Gauge    throttle.Gauge  `json:"gauge"` // zero while nothing is measured
 	Deadline time.Time       `json:"deadline,omitzero"`
-	Left     time.Duration   `json:"left,omitzero"` // until Deadline, by the target server's clock
-	Until    string          `json:"-"`             // Deadline as its operator has said it; may be empty
+	Left     time.Duration   `json:"left,omitzero"`   // until Deadline, by the target server's clock
+	Until    string          `json:"until,omitempty"` // Deadline as its operator has said it, with the zone; may be empty
 }
 
 // Workers are those who are alive.
@@ -72,10 +72,11 @@ type Slow struct {
 	Workers int    `json:"workers"`
 }
 
-// Of returns the sums p with what was planned, and with what planned knows of the controls. Shards of settling, which no plan knows, are not counted.
+// Of returns the sums p with what was planned, and with what planned knows of the controls and of how much was moved, which goes by what the plan has counted. Shards of settling,
+// which no plan knows, are not counted.
 func (p Progress) Of(planned Progress) Progress {
 	out := planned
-	out.Users, out.Rows, out.Moved, out.Shards = p.Users, p.Rows, p.Moved, p.Shards
+	out.Users, out.Rows, out.Shards = p.Users, p.Rows, p.Shards
 	out.Users.Planned, out.Shards.Planned = planned.Users.Planned, planned.Shards.Planned
 	out.Shards.Done = min(p.Shards.Done, planned.Shards.Planned)
 	return out

@@ -42,8 +42,39 @@ type Report struct {
 	FinishedAt  *time.Time   `json:"finished_at"`
 	Seconds     float64      `json:"seconds"`
 	RowsPerSec  int64        `json:"rows_per_second"`
+	Dead        []DeadCause  `json:"dead"`
+	Next        []string     `json:"next"` // what is to be done, a sentence for each
+	Servers     Servers      `json:"servers"`
+	Begun       *Begun       `json:"begun,omitempty"` // the last start of a run; nil where an older release noted none
+	Timings     Timings      `json:"timings"`
+	Throughput  Throughput   `json:"throughput"`
+	Made        *Made        `json:"made,omitempty"`
+	Digest      string       `json:"digest,omitempty"` // of all else; see Encoded
+	Seal        string       `json:"seal,omitempty"`   // of the digest, by a key that only the ledger has
 
 	exit int
+	key  []byte // of the seal; nil where it is not known
+}
+
+// A DeadCause counts the shards that are dead of one cause; its users and rows are those that the plan counted.
+type DeadCause struct {
+	Cause  string `json:"cause"`
+	Shards int64  `json:"shards"`
+	Users  int64  `json:"users"`
+	Rows   int64  `json:"rows"`
+}
+
+// Servers are the names and versions of the two databases' servers, as the last start of a run met them; empty where they are not known.
+type Servers struct {
+	Legacy string `json:"legacy"`
+	Target string `json:"target"`
+}
+
+// A Begun is who started a run last, and with what.
+type Begun struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Rehome string    `json:"rehome"` // version of the program
 }
 
 // Users are the sums of the population: Planned + Appeared = Migrated + Merged + Quarantined + LeftOut + Vanished + Pending.
@@ -91,8 +122,9 @@ const (
 
 // WaveUsers counts the users of a wave.
 type WaveUsers struct {
-	Planned  int64 `json:"planned"`
-	Migrated int64 `json:"migrated"`
+	Planned     int64 `json:"planned"`
+	Migrated    int64 `json:"migrated"`
+	Quarantined int64 `json:"quarantined"`
 }
 
 // A Table is one entry of the mapping with its sums: Source = Read = Written + Gathered + SetAside + Waiting + LeftOut.
@@ -111,6 +143,8 @@ type Table struct {
 	Changed     int64        `json:"changed_by_rule"`
 	Extra       int64        `json:"extra,omitempty"` // rows written beyond the first that a join with many made of one source row
 	Unexplained int64        `json:"unexplained"`
+	Bytes       int64        `json:"bytes"`   // encoded, that were copied; 0 where nobody has measured it, as is the next
+	Seconds     float64      `json:"seconds"` // of all slots that were at it, one after the other
 	Expected    checksum.Sum `json:"expected_checksum"`
 	Stored      checksum.Sum `json:"stored_checksum"`
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -28,59 +27,6 @@ func (r *Report) waves(b *strings.Builder) {
 	if len(r.Waves) > 1 {
 		section(b, rows)
 	}
-}
-
-// tableColumns are the numbers of a table. Those that only some migrations have are shown where one of them is not zero.
-var tableColumns = []struct {
-	head   string
-	always bool
-	of     func(*Table) int64
-}{
-	{"SOURCE", true, func(t *Table) int64 { return t.Source }},
-	{"WRITTEN", true, func(t *Table) int64 { return t.Written }},
-	{"GATHERED", false, func(t *Table) int64 { return t.Gathered }},
-	{"SET ASIDE", false, func(t *Table) int64 { return t.SetAside }},
-	{"WAITING", false, func(t *Table) int64 { return t.Waiting }},
-	{"LEFT OUT", false, func(t *Table) int64 { return t.LeftOut }},
-	{"UNEXPLAINED", true, func(t *Table) int64 { return t.Unexplained }},
-}
-
-func (r *Report) tables(b *strings.Builder) {
-	rows := make([][]string, len(r.Tables)+1)
-	column := func(head string, cell func(*Table) string) {
-		rows[0] = append(rows[0], head)
-		for i := range r.Tables {
-			rows[i+1] = append(rows[i+1], cell(&r.Tables[i]))
-		}
-	}
-	column("TABLE", func(t *Table) string { return short(t.Into) })
-	if r.fedTwice() {
-		column("FROM", func(t *Table) string { return cut(t.From, 20) })
-	}
-	for _, c := range tableColumns {
-		if c.always || slices.ContainsFunc(r.Tables, func(t Table) bool { return c.of(&t) != 0 }) {
-			column(c.head, func(t *Table) string { return Number(c.of(t)) })
-		}
-	}
-	column("CHECKSUM", func(t *Table) string {
-		if t.Expected != t.Stored {
-			return "DIFFERS"
-		}
-		return "verified"
-	})
-	section(b, rows)
-}
-
-// fedTwice reports whether a table is fed by several entries, so that its name does not tell which.
-func (r *Report) fedTwice() bool {
-	seen := map[string]bool{}
-	for _, t := range r.Tables {
-		if seen[t.Into] {
-			return true
-		}
-		seen[t.Into] = true
-	}
-	return false
 }
 
 // legacy shows the legacy tables of which something is left.
@@ -124,13 +70,18 @@ func (r *Report) rules(b *strings.Builder) {
 
 // causes shows what was kept out, the worst cause first.
 func (r *Report) causes(b *strings.Builder) {
-	sorted := slices.Clone(r.Causes)
-	slices.SortStableFunc(sorted, func(a, b Cause) int {
-		return cmp.Or(-cmp.Compare(a.Users, b.Users), -cmp.Compare(a.Rows, b.Rows), cmp.Compare(a.Cause, b.Cause))
-	})
 	rows := [][]string{{"CAUSE", "USERS", "ROWS", "FOR EXAMPLE"}}
-	for _, c := range sorted {
+	for _, c := range r.worst() {
 		rows = append(rows, []string{c.Cause, Number(c.Users), Number(c.Rows), examples(c.SampleKeys)})
+	}
+	section(b, rows)
+}
+
+// dead shows what shards are dead of.
+func (r *Report) dead(b *strings.Builder) {
+	rows := [][]string{{"DEAD OF", "SHARDS", "USERS", "ROWS"}}
+	for _, d := range r.Dead {
+		rows = append(rows, []string{d.Cause, Number(d.Shards), Number(d.Users), Number(d.Rows)})
 	}
 	section(b, rows)
 }
@@ -177,33 +128,6 @@ func examples(keys []string) string {
 		out = strings.TrimPrefix(out+" "+key, " ")
 	}
 	return out
-}
-
-// targetState tells how many constraints and sequences are right, and names those that are not.
-func (r *Report) targetState(b *strings.Builder) {
-	var bad []string
-	for _, c := range r.Constraints {
-		if c.State != "valid" {
-			bad = append(bad, fmt.Sprintf("%s of %s is %s", c.Name, c.Table, c.State))
-		}
-	}
-	b.WriteByte('\n')
-	if r.FinishedAt == nil {
-		fmt.Fprintf(b, "constraints  %s off during the load\n", Number(int64(len(bad))))
-		return
-	}
-	behind := 0
-	for _, s := range r.Sequences {
-		if s.State != "ok" {
-			behind++
-			bad = append(bad, s.Name+" is behind")
-		}
-	}
-	fmt.Fprintf(b, "constraints  %d of %d valid\n", len(r.Constraints)-len(bad)+behind, len(r.Constraints))
-	fmt.Fprintf(b, "sequences    %d of %d ok\n", len(r.Sequences)-behind, len(r.Sequences))
-	for _, line := range bad {
-		fmt.Fprintf(b, "  - %s\n", line)
-	}
 }
 
 // short spells a name, which may be of any length, so that a table stays readable.

@@ -20,7 +20,6 @@ type seen struct{ ordinal, generation int }
 type try struct {
 	generation int
 	state      shard.State
-	left       int64 // rows of a discarded one, which count as moved while no newer one is known
 }
 
 // Add counts the receipt, and reports whether it was new.
@@ -38,14 +37,8 @@ func (t *Tally) Add(r shard.Receipt) bool {
 	if newest, ok := t.tries[r.Ordinal]; !ok || newest.generation < r.Generation {
 		if ok {
 			*t.of(newest.state)--
-			t.sums.Moved -= newest.left
 		}
-		next := try{generation: r.Generation, state: r.State}
-		if r.State == shard.Discarded {
-			next.left = sourceOf(&r)
-			t.sums.Moved += next.left
-		}
-		t.tries[r.Ordinal] = next
+		t.tries[r.Ordinal] = try{r.Generation, r.State}
 		*t.of(r.State)++
 	}
 	if r.State == shard.Discarded {
@@ -56,15 +49,7 @@ func (t *Tally) Add(r shard.Receipt) bool {
 	for _, table := range r.Tables {
 		t.sums.Rows += table.Written
 	}
-	t.sums.Moved += sourceOf(&r)
 	return true
-}
-
-func sourceOf(r *shard.Receipt) (rows int64) {
-	for _, table := range r.Tables {
-		rows += table.Source
-	}
-	return rows
 }
 
 // of returns the number of the shards whose newest receipt has the state.

@@ -1,29 +1,32 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 )
 
-// Write writes the report in the given form: text, or json.
+// Write writes the report in the given form: text, json or html.
 func (r *Report) Write(w io.Writer, format string) error {
 	switch format {
 	case "", "text":
 		return r.Text(w)
 	case "json":
 		return r.JSON(w)
+	case "html":
+		return r.HTML(w)
 	}
-	return fmt.Errorf("write the report as %q: there is text and json", format)
+	return fmt.Errorf("write the report as %q: there is text, json and html", format)
 }
 
-// JSON writes the report as one indented JSON object.
+// JSON writes the report as one indented JSON object, with its digest.
 func (r *Report) JSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(r.filled()); err != nil {
+	body, err := r.Encoded()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(body); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
@@ -37,6 +40,8 @@ func (r *Report) filled() *Report {
 	out.Discarded = list(r.Discarded)
 	out.Conflicts, out.Originals, out.Own = list(slices.Clone(r.Conflicts)), list(r.Originals), list(r.Own)
 	out.Constraints, out.Sequences = list(r.Constraints), list(r.Sequences)
+	out.Dead, out.Next = list(r.Dead), list(r.Next)
+	out.Timings.Phases, out.Throughput.Rows, out.Throughput.Busy = list(r.Timings.Phases), list(r.Throughput.Rows), list(r.Throughput.Busy)
 	for i := range out.Causes {
 		out.Causes[i].SampleKeys = list(out.Causes[i].SampleKeys)
 	}
@@ -53,28 +58,59 @@ func list[T any](s []T) []T {
 	return s
 }
 
-// Text writes the report for a person.
-func (r *Report) Text(w io.Writer) error {
+// Columns of a text that nobody says the width of.
+const standardWidth = 100
+
+// Text writes the report for a person, in lines of up to 100 letters where that can be.
+func (r *Report) Text(w io.Writer) error { return r.TextFor(w, standardWidth) }
+
+// TextFor writes the report for a person whose lines have so many letters, with what matters most last: tables, phases, sums, the verdict, what to do.
+func (r *Report) TextFor(w io.Writer, width int) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", r.Migration, strings.ToUpper(r.Verdict))
-	for _, reason := range r.Reasons {
-		fmt.Fprintf(&b, "  - %s\n", reason)
-	}
-	fmt.Fprintf(&b, "\nusers   %s\n", r.Users.equation())
-	fmt.Fprintf(&b, "shards  %s\n", r.Shards.sum())
-	fmt.Fprintf(&b, "source  %s\n", r.source())
-	fmt.Fprintf(&b, "time    %s\n", r.time())
-	if len(r.Mapping) > 1 {
-		fmt.Fprintf(&b, "mapping %s\n", strings.Join(r.mappings(), ", then "))
-	}
-	sections := []func(*strings.Builder){r.waves, r.tables, r.legacy, r.rules, r.causes, r.discarded, r.conflicts, r.originals, r.own, r.targetState}
-	for _, section := range sections {
+	fmt.Fprintf(&b, "migration %s, run %s, rehome %s\n", r.Migration, r.Run, r.Rehome)
+	for _, section := range []func(*strings.Builder){r.waves, r.legacy, r.rules, r.originals, r.own, r.conflicts, r.discarded, r.dead, r.causes} {
 		section(&b)
+	}
+	r.tables(&b, width)
+	r.phases(&b)
+	b.WriteByte('\n')
+	for _, line := range r.totals() {
+		writeWrapped(&b, fmt.Sprintf("%-7s ", line[0]), line[1], width)
+	}
+	fmt.Fprintf(&b, "\n%s: %s\n", r.Migration, strings.ToUpper(r.Verdict))
+	for _, reason := range r.Reasons {
+		writeWrapped(&b, "  - ", reason, width)
+	}
+	if len(r.Next) > 0 {
+		b.WriteString("next\n")
+	}
+	for _, sentence := range r.Next {
+		writeWrapped(&b, "  - ", sentence, width)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
+}
+
+// writeWrapped writes the text behind its head, further lines below the text.
+func writeWrapped(b *strings.Builder, head, text string, width int) {
+	for _, line := range wrap(text, width-len(head)) {
+		b.WriteString(head + line + "\n")
+		head = strings.Repeat(" ", len(head))
+	}
+}
+
+// totals are the sums of the whole, each with its name.
+func (r *Report) totals() [][2]string {
+	lines := [][2]string{{"users", r.Users.equation()}, {"shards", r.Shards.sum()}, {"source", r.source()}, {"target", r.target()}, {"time", r.time()}}
+	if len(r.Mapping) > 1 {
+		lines = append(lines, [2]string{"mapping", strings.Join(r.mappings(), ", then ")})
+	}
+	if r.Servers != (Servers{}) {
+		lines = append(lines, [2]string{"servers", r.Servers.Legacy + " to " + r.Servers.Target})
+	}
+	return lines
 }
 
 // A term is one side's part of a sum that is shown. Those that are zero are left out.

@@ -7,11 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,7 +91,38 @@ func full() Facts {
 			Sequences: []Sequence{{Name: "app.users_id_seq", State: "ok"}, {Name: "app.tags_id_seq", State: "behind"}},
 		},
 		Started: begun, Now: ended,
+		Dead:    []DeadCause{{Cause: "altered:app.users.name", Shards: 2, Users: 4000, Rows: 20_000}},
+		Servers: Servers{Legacy: "MariaDB 10.11.19", Target: "PostgreSQL 15.18"}, Begun: &Begun{At: begun, By: "somebody@here", Rehome: "1.0.0"},
+		Spent: []TableTime{
+			{Took: 26 * time.Minute, Bytes: 3_456_789_012}, {Took: 11*time.Hour + 5*time.Minute, Bytes: 345_678_901_234}, {Took: time.Second, Bytes: 17}, {Took: 40 * time.Millisecond, Bytes: 99_999},
+		},
+		Timings: timings(), Throughput: throughput(), Key: []byte("a key"),
 	}
+}
+
+func timings() Timings {
+	t := Timings{Work: Work{Shards: 41_252, Read: 12_000, Convert: 6000, Copy: 18_000, ReadBack: 4500, Close: 900.5, Bytes: 349_135_790_362}}
+	t.AddPhase(Phase{Phase: "plan", Steps: 1}, 93*time.Second, 93*time.Second)
+	t.AddPhase(Phase{Phase: "closing counts", Steps: 1}, 4*time.Minute, 4*time.Minute)
+	t.AddPhase(Phase{Phase: "constraints", Steps: 12}, 9*time.Minute, 9*time.Minute)
+	t.AddPhase(Phase{Phase: "load", Wave: "casual", Steps: 40_000, Rows: 1_200_000_000}, 95*time.Minute, 11*time.Hour)
+	t.AddPhase(Phase{Phase: "load", Wave: "regulars", Steps: 1252, Rows: 46_949_599}, 5*time.Minute, 30*time.Minute)
+	t.AddPhase(Phase{Phase: "settle", Steps: 1}, 35*time.Second, 35*time.Second)
+	return t
+}
+
+// throughput is that of a night with a pause.
+func throughput() Throughput {
+	t := Throughput{From: begun, Bucket: 60}
+	for i := range 120 {
+		switch {
+		case i >= 40 && i < 50:
+			t.Add(0, 0)
+		default:
+			t.Add(180_000+40_000*math.Sin(float64(i)/7), 8)
+		}
+	}
+	return t
 }
 
 func text(t *testing.T, r *Report, format string) []byte {
@@ -109,12 +142,12 @@ func TestText(t *testing.T) {
 	running.Users = Users{Planned: 12_345_678, Migrated: 9_000_000, Quarantined: 97, Pending: 3_345_581}
 	accepted := clean()
 	accepted.Closing.Consistency, accepted.Accepted = "unproved", "the site was off"
-	for name, facts := range map[string]Facts{"full": full(), "clean": clean(), "running": running, "accepted": accepted, "empty": {Started: begun, Now: begun}} {
+	for name, facts := range map[string]Facts{"full": full(), "clean": clean(), "running": running, "accepted": accepted, "empty": {Migration: "m", Run: "r", Rehome: "v", Started: begun, Now: begun}} {
 		t.Run("a report looks good: "+name, func(t *testing.T) {
 			got := text(t, Build(facts), "text")
 			golden(t, name+".txt", got)
 			for line := range strings.Lines(string(got)) {
-				if width := utf8.RuneCountInString(line) - 1; width > 120 || strings.HasSuffix(line, " \n") {
+				if width := utf8.RuneCountInString(line) - 1; width > 100 || strings.HasSuffix(line, " \n") {
 					t.Errorf("%d columns: %s", width, line)
 				}
 			}
@@ -127,7 +160,7 @@ func TestText(t *testing.T) {
 	})
 	t.Run("a form that there is not is refused, and nothing written", func(t *testing.T) {
 		var out bytes.Buffer
-		if err := Build(clean()).Write(&out, "yaml"); err == nil || !strings.Contains(err.Error(), `as "yaml": there is text and json`) || out.Len() > 0 {
+		if err := Build(clean()).Write(&out, "yaml"); err == nil || !strings.Contains(err.Error(), `as "yaml": there is text, json and html`) || out.Len() > 0 {
 			t.Errorf("got %v and %d bytes", err, out.Len())
 		}
 	})
@@ -178,7 +211,9 @@ func TestJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(keysOf(t, contract), keysOf(t, text(t, Build(full()), "json"))); diff != "" {
+		r := Build(full())
+		r.Made = &Made{At: "2026-03-02T00:05:00Z", By: "somebody@here", Command: "aggregator report --format json"}
+		if diff := cmp.Diff(keysOf(t, contract), keysOf(t, text(t, r, "json"))); diff != "" {
 			t.Error(diff)
 		}
 	})

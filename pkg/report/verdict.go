@@ -37,6 +37,13 @@ type Facts struct {
 	Accepted               string       // why an unproved source is good enough
 	Started                time.Time
 	Now                    time.Time
+	Dead                   []DeadCause
+	Servers                Servers
+	Begun                  *Begun
+	Timings                Timings
+	Spent                  []TableTime // by entry, or shorter
+	Throughput             Throughput
+	Key                    []byte // of the seal; nil makes none
 }
 
 // An Entry is one entry of the mapping's tables, with the rows of its row source as the plan counted them.
@@ -63,6 +70,7 @@ func Build(f Facts) *Report {
 		Migration: f.Migration, Run: f.Run, Rehome: f.Rehome, Mapping: f.Mappings, Consistency: "unproved", Accepted: f.Accepted,
 		Users: f.Users, Shards: f.Shards, Waves: f.Waves, Causes: f.Causes, Discarded: f.Discarded, Conflicts: f.Conflicts, Originals: f.Originals,
 		Constraints: f.Off, StartedAt: f.Started, Reasons: []string{}, Legacy: []Legacy{}, Sequences: []Sequence{},
+		Dead: f.Dead, Servers: f.Servers, Begun: f.Begun, Timings: f.Timings, Throughput: f.Throughput, key: f.Key,
 	}
 	end := f.Now
 	if f.Closing != nil {
@@ -76,11 +84,12 @@ func Build(f Facts) *Report {
 		written += f.Sums[i].Written
 	}
 	r.Rules = f.rules()
-	r.Seconds = max(0, end.Sub(f.Started).Seconds()) // the two may come from different clocks
+	r.Seconds = toMillis(max(0, end.Sub(f.Started))) // the two may come from different clocks
 	if r.Seconds > 0 {
 		r.RowsPerSec = int64(float64(written) / r.Seconds)
 	}
 	r.judge(f)
+	r.Next = r.advice()
 	return r
 }
 
@@ -106,6 +115,9 @@ func (f *Facts) table(i int, e Entry, consistency string) Table {
 		Into: e.Into, From: e.From, Planned: e.Rows, Source: s.Source, Read: s.Read, Written: s.Written, Gathered: s.Gathered,
 		SetAside: s.SetAside, Waiting: s.Waiting, LeftOut: s.LeftOut, Changed: s.Changed, Extra: s.Extra, Unexplained: s.Unexplained(),
 		Expected: s.Expected, Stored: s.Stored,
+	}
+	if i < len(f.Spent) {
+		t.Bytes, t.Seconds = f.Spent[i].Bytes, toMillis(f.Spent[i].Took)
 	}
 	if f.Closing != nil {
 		t.Closing = f.Closing.Rows[i]
@@ -226,13 +238,16 @@ func (r *Report) nameOf(t *Table) string {
 
 // judgeConflicts tells how many rows stay as the target has made them. Those that gave way did so because somebody said so.
 func (r *Report) judgeConflicts(kept func(string, ...any)) {
-	var left int64
-	for _, c := range r.Conflicts {
-		left += c.Rows - c.Settled
-	}
-	if left > 0 {
+	if left := r.leftInConflict(); left > 0 {
 		kept("%s in conflict with the target's own changes: kept as they are", plural(left, "row is", "rows are"))
 	}
+}
+
+func (r *Report) leftInConflict() (rows int64) {
+	for _, c := range r.Conflicts {
+		rows += c.Rows - c.Settled
+	}
+	return rows
 }
 
 func (r *Report) judgeTarget(wrong func(string, ...any)) {

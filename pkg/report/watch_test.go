@@ -28,7 +28,7 @@ func busy() Progress {
 		Deadline: time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC), Left: 2*time.Hour + 10*time.Minute,
 	}
 	p.Workers = Workers{Alive: 8, Slots: 16, Busy: 15, Stopping: 1, Behind: 2, Slow: []Slow{{"rows=5000", 5}, {"an outage\nof NATS", 1}}}
-	p.Needed = 12
+	p.Needed, p.Setbacks = 12, Setbacks{Shards: 2, Why: "could not extend file\n(53100)"}
 	return p
 }
 
@@ -41,28 +41,39 @@ func shownAt(p Progress) string {
 		m.Add(before, begun.Add(time.Duration(s)*time.Second))
 	}
 	m.Add(p, begun.Add(10*time.Second))
-	return strings.Join(m.Lines(p, 80), "\n")
+	return joined(m.Block(p, 80, 40))
+}
+
+func joined(lines []Line) string {
+	var texts []string
+	for _, line := range lines {
+		texts = append(texts, line.Text)
+	}
+	return strings.Join(texts, "\n")
 }
 
 func TestLines(t *testing.T) {
 	t.Run("an operator sees how far it is, who works, what is set and what waits for somebody", func(t *testing.T) {
-		want := `community loading wave regulars  62.3%  about 3m08s left
-  users          62,345 of 100,000, 12 of them quarantined
-  rows           623,450 written, 2,000 rows/s
-  shards         312 of 400 done, 15 in work
-  wave casual    10,000 of 10,000 users, 12 quarantined, gate passed
-  wave odd       20 of 20 users, gate passed all the same, as told
-  wave regulars  52,325 of 80,000 users, gate open
-  wave rest      0 of 9,980 users
-  workers        8, 15 of 16 slots busy, 1 stopping, 2 have not seen the newest
-                 controls
-  slow           5 workers: rows=5000
-  slow           1 worker: an outage of NATS
-  pace           at 62 %: 36 of 40 threads running in the legacy server
-  limits         slots=16 threads=40
-  until          2026-11-23 05:00 UTC, 2h10m left; needs 12 slots, 15 are at
-                 work
-  dead           1 shard is dead: producer dead list tells why`
+		want := `community loading wave regulars
+  rows     [##############..........]  62.3%  623,450 of 1,000,000
+  users    [##############..........]  62.3%  62,345 of 100,000, 12 quarantined
+  shards   312 of 400 done, 15 in work
+  rate     2,000 rows/s, about 3m08s left
+  so far   unclean: 12 users are quarantined, 1 shard is dead; aggregator report
+           tells the causes
+  wave     casual: 10,000 of 10,000 users, 12 quarantined, gate passed
+  wave     odd: 20 of 20 users, gate passed all the same, as told
+  wave     regulars: 52,325 of 80,000 users, gate open
+  wave     rest: 0 of 9,980 users
+  workers  8, 15 of 16 slots busy, 1 stopping, 2 have not seen the newest
+           controls
+  slow     5 workers: rows=5000
+  slow     1 worker: an outage of NATS
+  pace     at 62 %: 36 of 40 threads running in the legacy server
+  limits   slots=16 threads=40
+  until    2026-11-23 05:00:00 UTC, 2h10m left; needs 12 slots, 15 are at work
+  again    2 shards fail again and again: could not extend file (53100)
+  dead     1 shard is dead: producer dead list tells why`
 		if diff := cmp.Diff(want, shownAt(busy())); diff != "" {
 			t.Error(diff)
 		}
@@ -74,30 +85,32 @@ func TestLines(t *testing.T) {
 			Paused: "backup\x1b[2J\nof the replica", PausedAt: begun, Rollback: true, Halted: "the schema has changed", Until: "06:00 Europe/Berlin",
 			Deadline: begun, Left: -time.Second,
 		}
-		p.Workers, p.Needed = Workers{}, 0
-		want := `community paused wave regulars  62.3%
-  users          62,345 of 100,000, 12 of them quarantined
-  rows           623,450 written
-  shards         312 of 400 done, 15 in work
-  wave casual    10 of 10 users, 2 quarantined, gate closed
-  wave regulars  0 of 5 users
-  workers        none is alive
-  until          06:00 Europe/Berlin, which is over
-  dead           1 shard is dead: producer dead list tells why
-  paused         since ` + clockTime(begun) + `, shards in work were rolled back:
-                 backup` + "\x1b[2J" + ` of the replica; producer resume goes on
-  halted         the schema has changed`
+		p.Workers, p.Needed, p.Setbacks = Workers{}, 0, Setbacks{}
+		want := `community paused wave regulars
+  rows     [##############..........]  62.3%  623,450 of 1,000,000
+  users    [##############..........]  62.3%  62,345 of 100,000, 12 quarantined
+  shards   312 of 400 done, 15 in work
+  so far   unclean: 12 users are quarantined, 1 shard is dead; aggregator report
+           tells the causes
+  wave     casual: 10 of 10 users, 2 quarantined, gate closed
+  wave     regulars: 0 of 5 users
+  workers  none is alive
+  until    06:00 Europe/Berlin, which is over
+  dead     1 shard is dead: producer dead list tells why
+  paused   since ` + clockTime(begun) + `, shards in work were rolled back:
+           backup` + "\x1b[2J" + ` of the replica; producer resume goes on
+  halted   the schema has changed`
 		if diff := cmp.Diff(want, shownAt(p)); diff != "" {
 			t.Error(diff)
 		}
 	})
 	t.Run("the end of the load says what it is at", func(t *testing.T) {
 		p := busy()
-		p.State, p.Step, p.Shards.Dead = "settling", "closing counts", 0
+		p.State, p.Step, p.Shards.Dead, p.Setbacks = "settling", "closing counts", 0, Setbacks{}
 		want := `community settling  closing counts
   pace    at 62 %: 36 of 40 threads running in the legacy server
   limits  slots=16 threads=40
-  until   2026-11-23 05:00 UTC, 2h10m left`
+  until   2026-11-23 05:00:00 UTC, 2h10m left`
 		if diff := cmp.Diff(want, shownAt(p)); diff != "" {
 			t.Error(diff)
 		}
@@ -109,7 +122,7 @@ func TestLines(t *testing.T) {
 			p.Waves = append(p.Waves, WaveProgress{Name: "over", Planned: 1, Tried: 1, Gate: GatePassed})
 		}
 		p.Waves[3].Override = true
-		if got := strings.Count(shownAt(p), "  wave "); got != mostWaves+1 {
+		if got := strings.Count(shownAt(p), "  wave  "); got != mostWaves+1 {
 			t.Errorf("%d waves are shown", got)
 		}
 	})
@@ -118,6 +131,41 @@ func TestLines(t *testing.T) {
 		p.Needed = 0
 		if !strings.Contains(strings.Join(strings.Fields(shownAt(p)), " "), "2h10m left; how many slots that needs is not known yet") {
 			t.Error(shownAt(p))
+		}
+	})
+}
+
+func TestBlockFits(t *testing.T) {
+	t.Run("whatever room there is, no line is too wide, none too many, and what has to be done stays longest", rapid.MakeCheck(func(t *rapid.T) {
+		width, height := rapid.IntRange(20, 130).Draw(t, "width"), rapid.IntRange(2, 45).Draw(t, "height")
+		p := busy()
+		p.Controls.Halted = "the schema has changed"
+		lines := new(Meter).Block(p, width, height)
+		if len(lines) > height || lines[0].Text != "community loading wave regulars" {
+			t.Fatalf("%d lines of %d:\n%s", len(lines), height, joined(lines))
+		}
+		if height > 1 && !strings.Contains(joined(lines), "  halted") || height > 2 && !strings.Contains(joined(lines), "  rows") {
+			t.Fatalf("what matters most is missing:\n%s", joined(lines))
+		}
+		for _, line := range lines {
+			if line.Label > len(line.Text) {
+				t.Fatalf("%+v", line)
+			}
+		}
+	}))
+	t.Run("a bar is full when all is done, and not before", func(t *testing.T) {
+		p := progress(999_999, 1_000_000, 8, 9)
+		if got := joined(new(Meter).Block(p, 80, 24)); !strings.Contains(got, "[#######################.]  99.9%") {
+			t.Error(got)
+		}
+		p.Shards.Done = 9
+		if got := joined(new(Meter).Block(p, 80, 24)); !strings.Contains(got, "[########################] 100.0%") {
+			t.Error(got)
+		}
+	})
+	t.Run("before it is known, nobody guesses", func(t *testing.T) {
+		if got := joined(new(Meter).Block(progress(0, 100, 0, 9), 80, 24)); !strings.Contains(got, "rate     nothing moves, how long it takes is not known yet") {
+			t.Error(got)
 		}
 	})
 }
@@ -150,6 +198,7 @@ func TestNotes(t *testing.T) {
 		}, ""},
 		"a limit is":                  {func(p *Progress) { p.Controls.Limits.Rows = 9 }, "limits: rows=9"},
 		"a gate that closes is":       {func(p *Progress) { p.Waves[2].Gate = GateClosed }, "wave regulars: gate closed"},
+		"a setback is":                {func(p *Progress) { p.Setbacks.Why = "no space" }, "again: 2 shards fail again and again: no space"},
 		"another dead shard is":       {func(p *Progress) { p.Shards.Dead++ }, "dead: 2 shards are dead"},
 		"a pause is":                  {func(p *Progress) { p.Controls.Paused = "backup" }, "paused: since"},
 		"another deadline is":         {func(p *Progress) { p.Controls.Deadline = begun }, "until: "},

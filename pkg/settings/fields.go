@@ -40,6 +40,7 @@ const (
 	OutputForm   Field = "output"
 	ReportFormat Field = "format"
 	ReportTo     Field = "to"
+	VerifyFile   Field = "verify"
 )
 
 // Of the streams, for who makes them.
@@ -121,10 +122,12 @@ var specs = []spec{
 		apply: yesNo(func(s *Settings) *bool { return &s.Yes })},
 	{field: OutputForm, placeholder: "FORM", usage: "text or json", standard: func() string { return "text" },
 		apply: oneOf(func(s *Settings) *string { return &s.Output }, "text", "json")},
-	{field: ReportFormat, placeholder: "FORM", usage: "text or json", standard: func() string { return "text" },
-		apply: oneOf(func(s *Settings) *string { return &s.Format }, "text", "json")},
+	{field: ReportFormat, placeholder: "FORM", usage: "text, json or html", standard: func() string { return "text" },
+		apply: oneOf(func(s *Settings) *string { return &s.Format }, "text", "json", "html")},
 	{field: ReportTo, placeholder: "FILE", usage: "write to this file, not to standard output",
 		apply: text(func(s *Settings) *string { return &s.To })},
+	{field: VerifyFile, placeholder: "FILE", usage: "prove that nothing in this report was changed; with the target, also that its ledger says the same",
+		apply: text(func(s *Settings) *string { return &s.Verify })},
 }
 
 // onePerCPU follows GOMAXPROCS, which the runtime sets from a container's CPU limit.

@@ -37,8 +37,9 @@ type Settings struct {
 	Sample  int    // else at that of so many users; 0 when not given
 	Yes     bool   // go on without asking
 	Output  string // of a listing: "text" (default) or "json"
-	Format  string // of a report: "text" (default) or "json"
+	Format  string // of a report: "text" (default), "json" or "html"
 	To      string // path of the file that a report is written to; empty is standard output
+	Verify  string // path of a report that is to be verified; empty when none is
 
 	// Warnings are what Load accepted and an operator should still know, one sentence each, free of secrets: a
 	// connection to another machine that is not both encrypted and verified.
@@ -64,6 +65,13 @@ func New(fields ...Field) *Settings {
 // Require adds fields that must be given: Load reports each that is not. It returns s.
 func (s *Settings) Require(fields ...Field) *Settings {
 	return s.add(true, fields)
+}
+
+// Need makes a field that was asked for one that must be given, as of a command that needs it with some of its flags alone.
+func (s *Settings) Need(field Field) {
+	for _, a := range s.asked {
+		a.required = a.required || a.field == field
+	}
 }
 
 func (s *Settings) add(required bool, fields []Field) *Settings {

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"rehome/pkg/aggregator"
+	"rehome/pkg/ledger"
+	"rehome/pkg/report"
+	"rehome/pkg/settings"
+)
+
+func watchCommand() *cobra.Command {
+	s := settings.New(settings.MigrationName, settings.ReportFormat).Require(settings.TargetDSN)
+	return bind(&cobra.Command{
+		Use: "watch", Short: "show the progress in a terminal, and the verdict when it stands",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withLedger(c, s, func(l *ledger.Ledger, name string) error {
+				view := aggregator.NewView(os.Stderr)
+				result, err := aggregator.Watch(c.Context(), l, name, version, time.Second, view.Show)
+				view.Close()
+				if err != nil {
+					return err
+				}
+				return show(c, s, result)
+			})
+		},
+	}, s)
+}
+
+func reportCommand() *cobra.Command {
+	s := settings.New(settings.MigrationName, settings.ReportFormat, settings.ReportTo, settings.VerifyFile, settings.TargetDSN)
+	return bind(&cobra.Command{
+		Use: "report", Short: "the verdict with all its sums, from the ledger alone",
+		Long: "report tells the verdict of a migration with all its sums, at any time, from the ledger alone. With --format html it is one page that needs nothing else, to be " +
+			"handed on; with --format json what scripts may rely on. It ends with the verdict's status.\n\n" +
+			"With --verify FILE it proves that nothing in a report, JSON or HTML, was changed since it was made; where TARGET_DSN is given, also that this ledger made it, and still " +
+			"says the same. It ends with 0 where all of that holds, with 3 where something does not, and says what; with 1 where the file cannot be read.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed(string(settings.VerifyFile)) {
+				return verify(c, s)
+			}
+			s.Need(settings.TargetDSN)
+			return withLedger(c, s, func(l *ledger.Ledger, name string) error {
+				result, err := aggregator.Report(c.Context(), l, name, version)
+				if err != nil {
+					return err
+				}
+				return show(c, s, result)
+			})
+		},
+	}, s)
+}
+
+// show writes the report where it is wanted and ends the command with its exit status.
+func show(c *cobra.Command, s *settings.Settings, r *report.Report) (err error) {
+	r.Made = &report.Made{At: time.Now().UTC().Format(time.RFC3339), By: settings.Operator(), Command: c.CommandPath() + " --format " + s.Format}
+	if s.To == "" {
+		err = write(c.OutOrStdout(), r, s.Format)
+	} else if err = replace(s.To, r, s.Format); err == nil {
+		_, _ = fmt.Fprintf(c.ErrOrStderr(), "aggregator: the report of %s is in %s: %s\n", r.Migration, s.To, r.Verdict) // which the exit status says, too
+	}
+	if err != nil {
+		return err
+	}
+	return settings.WithExit(r.Exit(), nil)
+}
+
+// write writes the report, as text in the lines of the terminal.
+func write(out io.Writer, r *report.Report, format string) error {
+	if file, ok := out.(*os.File); ok && format == "text" && term.IsTerminal(int(file.Fd())) {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+			return r.TextFor(out, max(width, narrowest))
+		}
+	}
+	return r.Write(out, format)
+}
+
+// narrowest is what a text is made for at least.
+const narrowest = 60
+
+// replace writes the report to a file, of which nobody ever sees a half.
+func replace(path string, r *report.Report, format string) error {
+	var b bytes.Buffer
+	if err := r.Write(&b, format); err != nil {
+		return err
+	}
+	next := path + ".part"
+	if err := os.WriteFile(next, b.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if err := os.Rename(next, path); err != nil {
+		return errors.Join(fmt.Errorf("write the report: %w", err), os.Remove(next))
+	}
+	return nil
+}
+
+// verify proves a report by itself, and by the ledger where the target is given.
+func verify(c *cobra.Command, s *settings.Settings) error {
+	if err := verifiable(c, s); err != nil {
+		return err
+	}
+	file, err := os.ReadFile(s.Verify)
+	if err != nil {
+		return fmt.Errorf("verify a report: %w", err)
+	}
+	proof, err := report.Prove(file)
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", s.Verify, err)
+	}
+	result, err := proved(c.Context(), s, proof)
+	if err != nil {
+		return err
+	}
+	if err := result.Text(c.OutOrStdout()); err != nil {
+		return err
+	}
+	if !result.Holds() {
+		return settings.WithExit(settings.ExitTarget, nil)
+	}
+	return nil
+}
+
+// verifiable reads the settings of a verification.
+func verifiable(c *cobra.Command, s *settings.Settings) error {
+	err := s.Load(nil)
+	faults, _ := errors.AsType[settings.Faults](err)
+	if err != nil && faults == nil {
+		return err
+	}
+	for _, other := range []settings.Field{settings.ReportFormat, settings.ReportTo} {
+		if c.Flags().Changed(string(other)) {
+			faults = append(faults, settings.Fault{Name: "--verify", Problem: fmt.Sprintf("and --%s exclude one another: nothing is written where a report is verified", other)})
+		}
+	}
+	if s.Verify == "" {
+		faults = append(faults, settings.Fault{Name: "--verify", Problem: "is empty; give the path of a report, JSON or HTML"})
+	}
+	if len(faults) > 0 {
+		return settings.WithExit(settings.ExitSettings, faults)
+	}
+	return nil
+}
+
+func proved(ctx context.Context, s *settings.Settings, proof *report.Proof) (*aggregator.Verification, error) {
+	if s.Target == nil {
+		return aggregator.Verify(ctx, nil, proof, s.Migration, version)
+	}
+	pool, err := open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	return aggregator.Verify(ctx, ledger.Open(pool), proof, s.Migration, version)
+}
