@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
@@ -138,7 +137,7 @@ func TestSample(t *testing.T) {
 	s.migration(t)
 	ends(t, s.command(t, "producer", "check"), 0, "400 users")
 	for _, name := range []string{"worker", "worker", "aggregator"} {
-		s.servers["REHOME_HEALTH"] = vacant(t)
+		s.servers["REHOME_HEALTH"] = sandbox.Address(t)
 		starts(t, s.command(t, name))
 		s.healthy(t, name)
 	}
@@ -160,15 +159,4 @@ func (s *stage) migration(t *testing.T) {
 	if err := carry(s.project.Services["sample"].Volumes[0].Source, filepath.Join(s.work, "migration.yaml")); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// vacant returns an address of loopback that nobody listened on a moment ago.
-func vacant(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

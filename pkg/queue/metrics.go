@@ -15,6 +15,7 @@ func meter() metric.Meter { return otel.Meter("rehome/pkg/queue") }
 // observe has the connection's state told for as long as there is one; end is called when it is closed.
 func (c *Conn) observe() (end func()) {
 	m := meter()
+	full.Add(context.Background(), 0) // a rate needs a value to rise from
 	connected, err := m.Int64ObservableGauge("rehome.nats.connected", metric.WithDescription("1 while there is a connection to NATS, 0 while it is tried again."))
 	if err != nil {
 		otel.Handle(err)

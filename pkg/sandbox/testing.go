@@ -47,6 +47,16 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
+// Address returns an address of loopback, HOST:PORT, that nobody listened on a moment ago, for a program of the test to listen on.
+func Address(t testing.TB) string {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loopback(port)
+}
+
 // MariaDB returns the DSN of a new, empty database (utf8mb4) on the MariaDB that the tests of this process share, and
 // drops it when t ends. A server that cannot be started fails t.
 func MariaDB(t testing.TB) string {

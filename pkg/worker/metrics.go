@@ -52,6 +52,18 @@ func newMeters(migration string) *meters {
 	}
 }
 
+// begin has what may happen be there before it does, as a rate needs a value to rise from.
+func (m *meters) begin(ctx context.Context) {
+	m.lost.Add(ctx, 0, m.with())
+	m.bytes.Add(ctx, 0, m.with())
+	for _, outcome := range []string{endedDone, endedFailed, endedDead, endedSplit, endedRolledBack} {
+		m.shards.Add(ctx, 0, m.with(attribute.String("outcome", outcome), attribute.String("work", workOf(shard.OfUsers))))
+	}
+	for _, kind := range []shard.Failure{shard.Outage, shard.Data, shard.Schema, shard.Unknown, shard.Defect} {
+		m.failures.Add(ctx, 0, m.with(attribute.String("kind", kind.String())))
+	}
+}
+
 func (m *meters) with(labels ...attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributes(append(labels, m.migration)...)
 }

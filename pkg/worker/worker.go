@@ -61,6 +61,7 @@ type Worker struct {
 // not, and gives their tasks back. It returns nil when it was stopped so. Meanwhile it goes by what the ledger has as the migration's controls.
 func (w *Worker) Run(ctx context.Context) error {
 	w.holder, w.meters = uuid.New(), newMeters(w.Migration)
+	w.meters.begin(ctx)
 	defer w.observe()()
 	tasks, err := w.Queue.Tasks(w.Migration)
 	if err != nil {

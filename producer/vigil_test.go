@@ -1,0 +1,23 @@
+package main_test
+
+import "testing"
+
+// One run is enough to see what it tells: its metrics, and that nothing in them, or in anything else that leaves the processes, is a value of a row.
+func TestVigil(t *testing.T) {
+	t.Parallel()
+	n := newVigil(t)
+	n.passes()
+	t.Run("metrics", n.metrics)
+	n.collects()
+	t.Run("no value of a row leaves the processes", func(t *testing.T) {
+		for _, where := range []string{"otlp /v1/traces", "otlp /v1/metrics", "nats", "stream REHOME_NIGHT_RECEIPTS", "stream REHOME_NIGHT_DEAD", "worker-0 /readyz",
+			"dashboard /api/v1/events", "output of aggregator report --format text", "standard error of worker-1", "standard output of producer"} {
+			if len(n.latest(where)) == 0 {
+				t.Errorf("nothing was kept of %s", where)
+			}
+		}
+		for _, leak := range n.leaks(nightSecrets()) {
+			t.Error(leak)
+		}
+	})
+}
