@@ -68,6 +68,7 @@ const arenaDatabase = "legacy"
 
 func newArena(b testing.TB, s shape, rows int) *arena {
 	b.Helper()
+	programs.Build(b) // in nobody's time
 	servers, err := sandbox.Start(b.Context(), sandbox.Options{Fast: true, BufferPool: 1024, PostgresArgs: []string{"-c", "max_wal_size=8GB"}})
 	if err != nil {
 		b.Fatal(err)
