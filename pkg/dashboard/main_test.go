@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,13 +45,24 @@ type site struct {
 	run    string
 	holder uuid.UUID
 	log    *lines
+	stop   func() // ends Run
 }
 
 // newSite starts it all; change may make another Config of it.
 func newSite(t *testing.T, change func(*Config)) *site {
 	t.Helper()
 	s := newLedger(t, small())
-	config := Config{
+	config := s.config()
+	if change != nil {
+		change(&config)
+	}
+	s.serve(config)
+	return s
+}
+
+// config is that of a dashboard on this machine, without a legacy database.
+func (s *site) config() Config {
+	return Config{
 		Ledger: s.Ledger, Version: "1.0.0", Log: slog.New(slog.NewJSONHandler(s.log, nil)), Access: local(), TraceURL: "http://jaeger.example/trace/{trace_id}",
 		Letters: func(migration, by string) Letters {
 			return &producer.DeadLetters{Migration: migration, Pool: s.pool, Log: slog.New(slog.DiscardHandler), Version: "1.0.0", By: by}
@@ -59,11 +71,6 @@ func newSite(t *testing.T, change func(*Config)) *site {
 			return aggregator.Explain(ctx, s.Ledger, nil, migration, user)
 		},
 	}
-	if change != nil {
-		change(&config)
-	}
-	s.serve(config)
-	return s
 }
 
 // newLedger plans a migration.
@@ -100,10 +107,13 @@ func (s *site) serve(config Config) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.board.Run(ctx) }()
-	s.server = httptest.NewServer(s.board.Handler())
-	s.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		stop()
 		s.must(<-ended)
+	})
+	s.server = httptest.NewServer(s.board.Handler())
+	s.Cleanup(func() {
+		s.stop()
 		s.server.Close()
 	})
 }
