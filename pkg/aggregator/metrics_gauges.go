@@ -14,13 +14,13 @@ import (
 
 // gauges are the instruments of Meters. Producer and aggregator tell the same, so that one takes the highest of them and not their sum.
 type gauges struct {
-	users, rows, shards, state, verdict         metric.Int64ObservableGauge
-	workers, slots, busy, needed                metric.Int64ObservableGauge
-	paused, halted, threads, backends           metric.Int64ObservableGauge
-	tasks, messages, bytes, most                metric.Int64ObservableGauge
-	pace, left, limit, lag, standbys, ledgerAge metric.Float64ObservableGauge
-	oldest                                      metric.Float64ObservableGauge
-	all                                         []metric.Observable
+	users, rows, shards, setbacks, state, verdict metric.Int64ObservableGauge
+	workers, slots, busy, needed                  metric.Int64ObservableGauge
+	paused, halted, threads, backends             metric.Int64ObservableGauge
+	tasks, messages, bytes, most                  metric.Int64ObservableGauge
+	pace, left, limit, lag, standbys, ledgerAge   metric.Float64ObservableGauge
+	oldest                                        metric.Float64ObservableGauge
+	all                                           []metric.Observable
 }
 
 func newGauges(m metric.Meter) *gauges {
@@ -38,6 +38,7 @@ func newGauges(m metric.Meter) *gauges {
 	g.users = count("progress.users", "Users as the ledger has them: planned, migrated, quarantined.")
 	g.rows = count("progress.rows", "Rows as the ledger has them: planned, moved (planned ones of shards that have ended), written.")
 	g.shards = count("progress.shards", "Shards as the ledger has them: planned, pending, working (of the pending ones), done, dead, discarded.")
+	g.setbacks = count("progress.setbacks", "Shards that come again and again, as something throws them back that is not their data's fault.")
 	g.state = count("migration.state", "1 for the state in which the migration is: planned, loading, settling, finished.")
 	g.verdict = count("verdict", "1 for the verdict as it stands: incomplete, unclean, clean.")
 	g.workers = count("workers", "Workers that beat: alive, and of those stopping.")
@@ -111,6 +112,7 @@ func (g *gauges) progress(to teller, p *report.Progress, state ledger.State, ver
 	to.count(g.shards, p.Shards.Done, "state", "done")
 	to.count(g.shards, p.Shards.Dead, "state", "dead")
 	to.count(g.shards, p.Shards.Discarded, "state", "discarded")
+	to.count(g.setbacks, int64(p.Setbacks.Shards))
 }
 
 func (g *gauges) fleet(to teller, p *report.Progress) {
