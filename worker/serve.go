@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,12 +55,27 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 	}
 	defer conn.Close()
 	health := telemetry.NewHealth("worker", version)
-	w := &worker.Worker{
-		Slots: s.Slots, Grace: s.Grace, Watch: health.Watch, Legacy: from, Ledger: ledger.Open(pool), Queue: conn, Log: t.Log, Version: version,
-		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config.ConnConfig, "worker") },
+	next := func() *worker.Worker {
+		return &worker.Worker{
+			Slots: s.Slots, Grace: s.Grace, Watch: health.Watch, Legacy: from, Ledger: ledger.Open(pool), Queue: conn, Log: t.Log, Version: version,
+			Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config.ConnConfig, "worker") },
+		}
 	}
-	check(health, w, pool, conn, s.Migration)
-	return t.While(ctx, s.Health.String(), health, func(ctx context.Context) error { return work(ctx, w, pool, s.Migration) })
+	var now atomic.Pointer[worker.Worker]
+	now.Store(next())
+	health.Note("slow", func() string { return now.Load().Slow() })
+	health.Add("legacy", from.Ping)
+	check(health, pool, conn, s.Migration)
+	return t.While(ctx, s.Health.String(), health, func(ctx context.Context) error {
+		for {
+			err := work(ctx, now.Load(), pool, s.Migration)
+			if !errors.Is(err, worker.ErrGone) {
+				return err
+			}
+			health.Rest()
+			now.Store(next())
+		}
+	})
 }
 
 // work waits for the migration and serves it.
@@ -70,14 +86,15 @@ func work(ctx context.Context, w *worker.Worker, pool *pgxpool.Pool, name string
 	}
 	w.Migration = name
 	w.Log.InfoContext(ctx, "ready for shards", "migration", name, "slots", w.Slots)
-	return w.Run(ctx)
+	if err = w.Run(ctx); errors.Is(err, worker.ErrGone) {
+		w.Log.InfoContext(ctx, "the migration is gone from the ledger, as after producer reset: its shards are let go", "migration", name)
+	}
+	return err
 }
 
 // check has the worker ready only while it could take a shard.
-func check(health *telemetry.Health, w *worker.Worker, pool *pgxpool.Pool, conn *queue.Conn, name string) {
-	health.Note("slow", w.Slow)
+func check(health *telemetry.Health, pool *pgxpool.Pool, conn *queue.Conn, name string) {
 	health.Add("target", pool.Ping)
-	health.Add("legacy", w.Legacy.Ping)
 	health.Add("nats", func(context.Context) error {
 		if !conn.Connected() {
 			return errors.New("not connected to NATS")

@@ -65,6 +65,13 @@ func (h *Health) Watch(loop string) (turn func()) {
 	return turn
 }
 
+// Rest forgets the loops that are watched, as what they belong to has ended while the program goes on. What is watched after that is new.
+func (h *Health) Rest() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.loops)
+}
+
 // stuck returns the loops that do not turn any more, in order of their names.
 func (h *Health) stuck() (loops []string) {
 	h.mu.Lock()

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 // A watch reads the controls again and again and gives the worker its orders. It is for one goroutine.
 type watch struct {
 	*Worker
+	forget context.CancelCauseFunc // called when the ledger does not have the migration any more
+
 	read *ledger.Controls // nil while they were never read
 	at   time.Time        // when it was asked for them
 
@@ -60,6 +63,10 @@ func (w *watch) look(ctx context.Context) {
 	defer cancel()
 	began := time.Now()
 	read, err := w.Ledger.Controls(asking, w.Migration)
+	if errors.Is(err, ledger.ErrNotFound) {
+		w.forget(ErrGone)
+		return
+	}
 	w.sight(ctx, err)
 	if err == nil {
 		w.changed(ctx, read)

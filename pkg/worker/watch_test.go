@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func newPost(t *testing.T) *post {
 	p := &post{desk: d}
 	w := &Worker{Migration: d.name, Slots: 2, Ledger: d.ledger, holder: uuid.New(), meters: newMeters(d.name)}
 	w.Log, p.said = hears()
-	p.watch = &watch{Worker: w}
+	p.watch = &watch{Worker: w, forget: func(error) { t.Error("the migration is said to be gone") }}
 	w.controls.begin(t.Context(), t.Context())
 	t.Cleanup(w.controls.end)
 	return p
@@ -170,6 +171,19 @@ func TestABlindWatch(t *testing.T) {
 			t.Error("it does not")
 		}
 	})
+}
+
+func TestAMigrationThatIsGone(t *testing.T) {
+	t.Parallel()
+	p := newPost(t)
+	p.sees("")
+	var gone error
+	p.forget = func(why error) { gone = why }
+	p.must(p.desk.ledger.Reset(t.Context(), p.name))
+	p.look(t.Context())
+	if !errors.Is(gone, ErrGone) || strings.Contains(p.said(), "cannot be read") {
+		t.Errorf("%v: %s", gone, p.said())
+	}
 }
 
 // mute returns the ledger of a server that takes connections and never says a word.

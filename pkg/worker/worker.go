@@ -57,8 +57,12 @@ type Worker struct {
 	meters   *meters
 }
 
+// ErrGone is how Run ends when the ledger does not have the migration any more, as after producer reset.
+var ErrGone = errors.New("the ledger does not have the migration any more, as after producer reset")
+
 // Run takes tasks until ctx is done. Then it takes nothing new, gives the shards in work some time to end, rolls back those that do
-// not, and gives their tasks back. It returns nil when it was stopped so. Meanwhile it goes by what the ledger has as the migration's controls.
+// not, and gives their tasks back. It returns nil when it was stopped so, and ErrGone when the ledger does not have the migration any more. Meanwhile it goes by what the ledger
+// has as the migration's controls.
 func (w *Worker) Run(ctx context.Context) error {
 	w.holder, w.meters = uuid.New(), newMeters(w.Migration)
 	w.meters.begin(ctx)
@@ -69,7 +73,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	slots, taking := errgroup.WithContext(ctx)
+	there, forget := context.WithCancelCause(ctx)
+	defer forget(nil)
+	slots, taking := errgroup.WithContext(there)
 	w.controls.begin(taking, lasting)
 	defer w.controls.end()
 	if err := w.beat(lasting); err != nil {
@@ -78,7 +84,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var loops errgroup.Group
 	turning, stop := context.WithCancel(lasting)
 	loops.Go(func() error { w.beats(turning, w.turn("beats")); return nil })
-	loops.Go(func() error { (&watch{Worker: w}).run(turning, w.turn("controls")); return nil })
+	loops.Go(func() error { (&watch{Worker: w, forget: forget}).run(turning, w.turn("controls")); return nil })
 	loops.Go(func() error { w.stops(ctx, turning); return nil })
 	for range w.Slots {
 		slots.Go(func() error {
@@ -87,7 +93,9 @@ func (w *Worker) Run(ctx context.Context) error {
 			return s.serve(taking, tasks)
 		})
 	}
-	err = slots.Wait()
+	if err = slots.Wait(); ctx.Err() == nil && errors.Is(context.Cause(there), ErrGone) {
+		err = ErrGone // what its shards failed of follows from that
+	}
 	stop()
 	_ = loops.Wait() // none of them fails
 	w.drained(lasting)
