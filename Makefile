@@ -15,6 +15,11 @@ MYSQL ?= $(wildcard ../shared/tools/mysql97.sh)
 MYSQL_DIR := /var/tmp/rehome-mysql-$(shell id -u)
 MYSQLD ?= $(if $(REHOME_MYSQLD),$(REHOME_MYSQLD),$(MYSQL_DIR)/mysqld)
 
+# The Jaeger of make test-jaeger: JAEGERD names one, or JAEGER a script that builds one in the directory that it is given, as DIR/jaeger.
+JAEGER ?= $(wildcard ../shared/tools/jaeger.sh)
+JAEGER_DIR := /var/tmp/rehome-jaeger-$(shell id -u)
+JAEGERD ?= $(if $(REHOME_JAEGER),$(REHOME_JAEGER),$(JAEGER_DIR)/jaeger)
+
 export CGO_ENABLED ?= 0
 BUILD := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
@@ -50,6 +55,18 @@ test-mysql: servers mysqld ## the tests of what reads the legacy database, and w
 	REHOME_MYSQLD="$(MYSQLD)" go test -tags mysql -timeout 10m ./pkg/legacy
 	REHOME_MYSQLD="$(MYSQLD)" go test -tags mysql -timeout 10m -run MySQL ./pkg/sandbox
 	REHOME_MYSQLD="$(MYSQLD)" go test -tags mysql -timeout 10m -run 'TestEveryTypeThereAndBack|TestSettling/all_rows' ./producer
+
+.PHONY: jaeger
+jaeger: ## the Jaeger that test-jaeger starts
+	@[[ ! -x "$(JAEGERD)" ]] || exit 0; \
+	[[ -n "$(JAEGER)" ]] || { echo 'No Jaeger is at hand. Name the binary of a Jaeger 2:'; echo '  make test-jaeger JAEGERD=/path/to/jaeger'; exit 1; }; \
+	install --directory --mode=755 "$(JAEGER_DIR)"; \
+	[[ -O "$(JAEGER_DIR)" ]] || { echo '$(JAEGER_DIR) belongs to somebody else'; exit 1; }; \
+	"$(JAEGER)" "$(JAEGER_DIR)"
+
+.PHONY: test-jaeger
+test-jaeger: servers jaeger ## a run in which a worker is killed, as a real Jaeger has it
+	REHOME_JAEGER="$(JAEGERD)" go test -tags jaeger -timeout 10m -run '^TestJaeger' ./producer
 
 # Each siege is a migration by real programs, on which faults strike by chance, and its end compared with an undisturbed run's. What a
 # failed one's programs and servers have said is in bin/chaos.log; SEED is the first siege's, and the same seed gives the same faults.
