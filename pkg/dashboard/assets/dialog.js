@@ -2,7 +2,7 @@
 import { Failure, html, useEffect, useRef, useState } from "./ui.js";
 import { signIn } from "./api.js";
 import { connect } from "./live.js";
-import { now, useStore } from "./store.js";
+import { change, now, useStore } from "./store.js";
 
 /** A modal dialog with one action, whose error it shows. It is there as long as it is drawn.
  * @param {{title: string, action: string, danger?: boolean, ready?: boolean, done?: any, onAct: () => Promise<any>, onClose: () => void, children?: any}} props
@@ -61,12 +61,22 @@ function SignInDialog({ onDone, onClose }) {
     <${TokenField} value=${token} onInput=${setToken} /><//>`;
 }
 
-/** Lets somebody sign in before what they want to do: then(act) acts at once, or when they have. The dialog has to be drawn. */
-export function useSignedIn() {
-  const [waiting, setWaiting] = useState(/** @type {{act: () => void} | null} */ (null));
-  useStore((s) => s.overview?.actions.signed_in);
-  return {
-    then: (/** @type {() => void} */ act) => (now().overview?.actions.signed_in ? act() : setWaiting({ act })),
-    dialog: waiting && html`<${SignInDialog} onClose=${() => setWaiting(null)} onDone=${() => { setWaiting(null); waiting.act(); }} />`,
-  };
+/** Opens a dialog over whatever page there is. @param {any} dialog */
+export const open = (dialog) => change({ dialog });
+
+/** Closes it. Where what had the focus before is gone, the page's heading has it. */
+export function close() {
+  change({ dialog: null });
+  requestAnimationFrame(() => {
+    if (document.activeElement === document.body) /** @type {HTMLElement | null} */ (document.querySelector("main h1"))?.focus();
+  });
 }
+
+/** Does what needs the token: at once, or when somebody has signed in. @param {() => void} act */
+export function signedIn(act) {
+  if (now().overview?.actions.signed_in) act();
+  else open(html`<${SignInDialog} onDone=${() => { close(); act(); }} onClose=${close} />`);
+}
+
+/** Where the open dialog is drawn. */
+export const DialogHost = () => useStore((s) => s.dialog);

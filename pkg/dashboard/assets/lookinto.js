@@ -1,7 +1,7 @@
 // What a dead letter was tried with, what has changed since, and what the legacy database has of it by now: asked for by who is signed in.
 import { Fact, Failure, Head, Panel, Table, html, useState } from "./ui.js";
-import { read } from "./api.js";
-import { useSignedIn } from "./dialog.js";
+import { readSigned } from "./api.js";
+import { signedIn } from "./dialog.js";
 import { number, plural, short } from "./words.js";
 
 /** @param {{seen: any}} props */
@@ -21,15 +21,14 @@ export function LookInto({ id, attempts }) {
   const [seen, setSeen] = useState(/** @type {any} */ (null));
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const [busy, setBusy] = useState(false);
-  const guard = useSignedIn();
   const look = async () => {
     setBusy(true);
     setError(null);
-    await read(`/api/v1/dead/${encodeURIComponent(id)}`).then(setSeen, setError);
+    await readSigned(`/api/v1/dead/${encodeURIComponent(id)}`).then(setSeen, setError);
     setBusy(false);
   };
-  return html`<${Panel} title="Since it died" aside=${html`<button type="button" disabled=${busy} onClick=${() => guard.then(look)}>${busy ? "one moment" : seen ? "look again" : "look"}</button>`}>
+  return html`<${Panel} title="Since it died" aside=${html`<button type="button" disabled=${busy} onClick=${() => signedIn(look)}>${busy ? "one moment" : seen ? "look again" : "look"}</button>`}>
     ${!seen && html`<p class="muted">It was tried ${plural(attempts, "time", "times")}. What has changed since, and what both databases have of it by now, is looked up when you ask.</p>`}
-    <${Failure} of=${error} />${guard.dialog}
+    <${Failure} of=${error} />
     ${seen && html`<${Seen} seen=${seen} />`}<//>`;
 }

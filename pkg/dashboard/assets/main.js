@@ -2,6 +2,7 @@
 import { Announcer } from "./announce.js";
 import { Chip, Failure, Note, html, render, useEffect, useRef, useState } from "./ui.js";
 import { DeadPage } from "./dead.js";
+import { DialogHost } from "./dialog.js";
 import { Door } from "./door.js";
 import { OverviewPage } from "./overview.js";
 import { PauseButton } from "./pause.js";
@@ -122,7 +123,7 @@ function App() {
       ${locked ? html`<${Door} />` : has ? html`<${Page} key=${page + arg} ordinal=${Number(arg)} />`
     : trouble ? html`<${Failure} of=${trouble} /><p class="blank">It is tried again and again.</p>` : html`<p class="blank">One moment: the overview is being read.</p>`}
     </main>
-    <${Footer} /><${Announcer} /><${DocumentTitle} page=${page} arg=${arg} />`;
+    <${Footer} /><${DialogHost} /><${Announcer} /><${DocumentTitle} page=${page} arg=${arg} />`;
 }
 
 /** @param {{page: string, arg: string}} props */

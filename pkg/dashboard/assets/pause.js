@@ -1,5 +1,5 @@
 // Pause and resume.
-import { Dialog, useSignedIn } from "./dialog.js";
+import { Dialog, close, open, signedIn } from "./dialog.js";
 import { Failure, html, useState } from "./ui.js";
 import { send } from "./api.js";
 import { useStore } from "./store.js";
@@ -7,25 +7,23 @@ import { useStore } from "./store.js";
 export function Resume() {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(/** @type {Error | null} */ (null));
-  const guard = useSignedIn();
   const act = async () => {
     setBusy(true);
     setError(null);
     await send("/api/v1/resume", {}).catch(setError);
     setBusy(false);
   };
-  return html`<button type="button" class="main" disabled=${busy} onClick=${() => guard.then(act)}>resume</button>${guard.dialog}<${Failure} of=${error} />`;
+  return html`<button type="button" class="main" disabled=${busy} onClick=${() => signedIn(act)}>resume</button><${Failure} of=${error} />`;
 }
 
-/** @param {{onClose: () => void}} props */
-function PauseDialog({ onClose }) {
+function PauseDialog() {
   const [reason, setReason] = useState("");
   const [back, setBack] = useState(false);
   const act = async () => {
     await send("/api/v1/pause", { now: back, reason: reason.trim() });
-    onClose();
+    close();
   };
-  return html`<${Dialog} title="Pause the migration" action="pause" onAct=${act} onClose=${onClose}>
+  return html`<${Dialog} title="Pause the migration" action="pause" onAct=${act} onClose=${close}>
     <p>No shard is taken until somebody resumes, whatever is restarted meanwhile. A deadline goes on.</p>
     <label class="field">Reason <span class="muted">everybody who looks is told</span>
       <input type="text" value=${reason} maxlength="200" onInput=${(/** @type {any} */ e) => setReason(e.target.value)} /></label>
@@ -38,11 +36,8 @@ export function PauseButton() {
   const actions = useStore((s) => s.overview?.actions);
   const controls = useStore((s) => s.overview?.progress.controls);
   const state = useStore((s) => s.overview?.progress.state);
-  const [open, setOpen] = useState(false);
-  const guard = useSignedIn();
   if (!actions || !controls || state === "finished") return null;
   if (!actions.pause) return html`<button type="button" disabled title=${actions.pause_why_not}>${controls.paused ? "resume" : "pause"}</button>`;
   if (controls.paused) return html`<${Resume} />`;
-  return html`<button type="button" onClick=${() => guard.then(() => setOpen(true))}>pause</button>${guard.dialog}
-    ${open && html`<${PauseDialog} onClose=${() => setOpen(false)} />`}`;
+  return html`<button type="button" onClick=${() => signedIn(() => open(html`<${PauseDialog} />`))}>pause</button>`;
 }

@@ -33,16 +33,16 @@ export function Trace({ trace, brief }) {
     : html`<span class="mono wrap">${trace}</span> <span class="muted small">--trace-url makes it a link</span>`;
 }
 
-/** @param {{shard: any, onDone: () => void}} props */
-const Dead = ({ shard, onDone }) => html`<${Note} kind="bad" word="dead">of <code>${shard.cause}</code>. Its ${plural(shard.users, "user is", "users are")} pending.
+/** @param {{shard: any}} props */
+const Dead = ({ shard }) => html`<${Note} kind="bad" word="dead">of <code>${shard.cause}</code>. Its ${plural(shard.users, "user is", "users are")} pending.
   ${shard.error && html`<p class="quote">${shard.error}</p>`}
-  <div class="buttons"><${RepublishButton} what=${{ ids: [shard.id] }} count=${1} of=${`shard ${shard.id}`} onDone=${onDone} />
-    <${DiscardButton} ids=${[shard.id]} of=${`shard ${shard.id}`} onDone=${onDone} />
+  <div class="buttons"><${RepublishButton} what=${{ ids: [shard.id] }} count=${1} of=${`shard ${shard.id}`} />
+    <${DiscardButton} ids=${[shard.id]} of=${`shard ${shard.id}`} />
     <a href="#/dead">all dead letters</a></div><//>`;
 
-/** @param {{shard: any, onDone: () => void}} props */
-const LetGo = ({ shard, onDone }) => html`<${Note} kind="warn" word="discarded">${shard.discarded || "no reason is known"}. Its users and rows are left out.
-  <div class="buttons"><${RepublishButton} what=${{ ids: [shard.id] }} count=${1} of=${`shard ${shard.id}`} onDone=${onDone} /></div><//>`;
+/** @param {{shard: any}} props */
+const LetGo = ({ shard }) => html`<${Note} kind="warn" word="discarded">${shard.discarded || "no reason is known"}. Its users and rows are left out.
+  <div class="buttons"><${RepublishButton} what=${{ ids: [shard.id] }} count=${1} of=${`shard ${shard.id}`} /></div><//>`;
 
 /** @param {{shard: any}} props */
 const Facts = ({ shard: s }) => html`<dl class="facts">
@@ -54,9 +54,9 @@ const Facts = ({ shard: s }) => html`<dl class="facts">
   <${Fact} term="failures, of three">${number(s.failures)}<//>
   <${Fact} term="set back by outages">${number(s.outages)}<//>
   ${s.holder && html`<${Fact} term="in work at">${s.holder.host} ${isSet(s.holder.since) && html`<span class="muted">since ${moment(s.holder.since)}</span>`}<//>`}
-  ${isSet(s.started_at) && html`<${Fact} term="began">${moment(s.started_at)}<//>`}
-  ${isSet(s.finished_at) && html`<${Fact} term="ended">${moment(s.finished_at)}<//>`}
-  ${isSet(s.started_at) && isSet(s.finished_at) && html`<${Fact} term="took">${duration((Date.parse(s.finished_at) - Date.parse(s.started_at)) / 1000)}<//>`}
+  ${isSet(s.started_at) && html`<${Fact} term=${s.state === "dead" ? "first failed" : "began"}>${moment(s.started_at)}<//>`}
+  ${isSet(s.finished_at) && html`<${Fact} term=${s.state === "dead" ? "last failed" : "ended"}>${moment(s.finished_at)}<//>`}
+  ${isSet(s.started_at) && isSet(s.finished_at) && s.state === "done" && html`<${Fact} term="took">${duration((Date.parse(s.finished_at) - Date.parse(s.started_at)) / 1000)}<//>`}
   ${s.parent >= 0 && html`<${Fact} term="split from"><a href=${`#/shard/${s.parent}`}>shard ${s.parent}</a><//>`}
   ${s.children?.length > 0 && html`<${Fact} term="split into">${s.children.map((/** @type {number} */ n) => html`<a href=${`#/shard/${n}`}>${n}</a> `)}<//>`}
   <${Fact} term="trace of the last attempt" wide=${true}><${Trace} trace=${s.trace_id} /><//></dl>`;
@@ -84,8 +84,8 @@ export function ShardPage({ ordinal }) {
       <${Failure} of=${error} />
       ${!s && !error && html`<p class="blank">One moment: the shard is being looked up.</p>`}
       ${s && html`
-        ${s.state === "dead" && html`<${Dead} shard=${s} onDone=${again} />`}
-        ${s.state === "discarded" && html`<${LetGo} shard=${s} onDone=${again} />`}
+        ${s.state === "dead" && html`<${Dead} shard=${s} />`}
+        ${s.state === "discarded" && html`<${LetGo} shard=${s} />`}
         ${s.state !== "dead" && s.error && html`<${Note} kind="warn" word=${`failed, ${s.failures} of 3`}><code>${s.cause}</code><p class="quote">${s.error}</p><//>`}
         ${s.outage && html`<${Note} kind="warn" word=${`set back ${s.outages === 1 ? "once" : `${s.outages} times`}`}>by no fault of the data, which costs no attempt. The last: ${s.outage}<//>`}
         <div class="split">

@@ -10,11 +10,12 @@ import { useEffect, useState } from "./ui.js";
  * @property {Error | null} refused why the token of the address was not taken
  * @property {boolean} locked nothing is shown without the token
  * @property {number} letters grows when dead letters have changed
+ * @property {any} dialog that is open, as it is drawn; it outlives what it was opened from
  * @property {string} asked the user whom another page has named
  */
 
 /** @type {State} */
-let state = { overview: null, lost: 0, blind: "", trouble: null, refused: null, locked: false, letters: 0, asked: "" };
+let state = { overview: null, lost: 0, blind: "", trouble: null, refused: null, locked: false, letters: 0, dialog: null, asked: "" };
 /** @type {Set<() => void>} */
 const listeners = new Set();
 

@@ -28,7 +28,7 @@ function entry(e) {
 export function entries(s) {
   const all = (s.events || []).map(entry);
   if (s.outage && isSet(s.outage_at)) all.push({ at: s.outage_at, kind: "warn", text: "an attempt was set back by no fault of the data" });
-  if (isSet(s.started_at)) all.push({ at: s.started_at, kind: "", text: `attempt ${s.attempts} began` });
+  if (isSet(s.started_at) && s.state === "done") all.push({ at: s.started_at, kind: "", text: `attempt ${s.attempts} began` });
   if (isSet(s.finished_at) && s.state === "done") all.push({ at: s.finished_at, kind: "good", text: `attempt ${s.attempts} committed: done` });
   if (s.holder && isSet(s.holder.since)) all.push({ at: s.holder.since, kind: "", text: `attempt ${s.attempts} is in work at ${s.holder.host}` });
   return all.sort((/** @type {Entry} */ a, /** @type {Entry} */ b) => Date.parse(a.at) - Date.parse(b.at));

@@ -3,7 +3,7 @@ import { Failure, Note, Panel, html, useEffect, useState } from "./ui.js";
 import { Story } from "./story.js";
 import { change, now, useStore } from "./store.js";
 import { send } from "./api.js";
-import { useSignedIn } from "./dialog.js";
+import { signedIn } from "./dialog.js";
 
 export function UserPage() {
   const [key, setKey] = useState(now().asked);
@@ -11,7 +11,6 @@ export function UserPage() {
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const [busy, setBusy] = useState(false);
   const legacy = useStore((s) => s.overview?.actions.legacy);
-  const guard = useSignedIn();
   const look = async () => {
     const asked = key.trim();
     if (!asked) return;
@@ -30,13 +29,12 @@ export function UserPage() {
     <div class="title"><h1 tabindex="-1">One user</h1></div>
     <div class="stack">
       <${Panel} title="Who">
-        <form class="ask" onSubmit=${(/** @type {Event} */ e) => { e.preventDefault(); guard.then(look); }}>
+        <form class="ask" onSubmit=${(/** @type {Event} */ e) => { e.preventDefault(); signedIn(look); }}>
           <label class="field">Legacy key <span class="muted">several columns with slashes between them</span>
             <input type="text" name="user" autocomplete="off" spellcheck="false" value=${key} onInput=${(/** @type {any} */ e) => setKey(e.target.value)} /></label>
           <button type="submit" class="main" disabled=${busy || !key.trim()}>${busy ? "one moment" : "explain"}</button></form>
         <p class="muted small">The user's rows are read once more, and values are shown, to you alone. It needs the token. <code>aggregator explain USER</code> tells the same.</p>
         ${legacy === false && html`<${Note} kind="warn" word="no legacy database">The aggregator was given no LEGACY_DSN: which rules fire, and whether the user is there, is not told.<//>`}<//>
-      ${guard.dialog}
       <${Failure} of=${error} />
       <div aria-live="polite">${story && html`<${Story} story=${story} />`}</div>
     </div>`;

@@ -108,12 +108,13 @@ func (p *Page) Go(address string) {
 	p.do("open "+address, chromedp.Navigate(address))
 }
 
-// Until waits for a JavaScript expression to be true, and fails the test where it is not within a minute. What says what is waited for.
+// Until waits for a JavaScript expression to be true, and fails the test where it is not within a minute. What says what is waited for. An expression that
+// throws, as what it asks of is not there yet, is not true.
 func (p *Page) Until(what, expression string) {
 	p.t.Helper()
 	ticker, over := time.NewTicker(look), time.After(patience)
 	defer ticker.Stop()
-	for !Value[bool](p, "!!("+expression+")") {
+	for !Value[bool](p, "(() => { try { return !!("+expression+"); } catch { return false; } })()") {
 		select {
 		case <-ticker.C:
 		case <-over:
