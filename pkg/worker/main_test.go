@@ -176,12 +176,17 @@ func (d *desk) load() {
 // does claims a shard and works on it.
 func (d *desk) does(id shard.ID) (*shard.Receipt, error) {
 	d.Helper()
+	return d.doesIn(d.Context(), id)
+}
+
+func (d *desk) doesIn(ctx context.Context, id shard.ID) (*shard.Receipt, error) {
+	d.Helper()
 	claim, err := d.ledger.Claim(d.Context(), d.slot.conn, id, ledger.Claimant{Holder: d.slot.holder})
 	d.must(err)
 	if claim.Answer != ledger.Claimed {
 		d.Fatalf("shard %s is %s", id, claim.Answer)
 	}
-	return d.slot.move(d.Context(), claim, d.mapped)
+	return d.slot.move(ctx, claim, d.mapped)
 }
 
 // list is a redo of users by their keys.

@@ -173,6 +173,13 @@ func (p *Process) MaxRSS() int64 {
 	return maxRSS(usage)
 }
 
+// CPU is the time that the process, which must have ended, has had of the machine's processors.
+func (p *Process) CPU() time.Duration {
+	p.t.Helper()
+	<-p.done
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+}
+
 // output collects what a process writes, and can be read meanwhile.
 type output struct {
 	mu   sync.Mutex
