@@ -28,6 +28,9 @@ export function holds({ progress: p, workers }) {
     found.push({ kind: "bad", word: "dead", text: `${plural(p.shards.dead, "shard is", "shards are")} dead, and ${choose(p.shards.dead, "its", "their")} users are pending.`,
       href: "#/dead", link: "dead letters" });
   }
+  if (p.setbacks?.shards) {
+    found.push({ kind: "warn", word: "again", text: `${plural(p.setbacks.shards, "shard fails", "shards fail")} again and again, by no fault of the data: ${p.setbacks.why}` });
+  }
   const loading = p.state === "loading" || p.state === "planned";
   if (loading && !c.paused && !c.halted && fleet.alive === 0) {
     found.push({ kind: "bad", word: "no workers", text: "None is alive.", command: "worker --slots 4" });

@@ -85,7 +85,7 @@ function HoldsPanel({ o }) {
         ${(h.act || h.command || h.href) && html`<div class="buttons">${h.act && html`<${Resume} />`}${h.command && html`<${Command} line=${h.command} />`}
           ${h.href && html`<a href=${h.href}>${h.link}</a>`}</div>`}<//>`)}
       ${set && html`<p class="small"><span class="muted">limits</span> <code>${set}</code></p>`}
-      ${c.deadline && isSet(c.deadline) && html`<p class="small"><span class="muted">until</span> ${moment(c.deadline)}, ${duration((c.left || 0) / 1e9)} left</p>`}
+      ${c.deadline && isSet(c.deadline) && html`<p class="small"><span class="muted">until</span> ${c.until || moment(c.deadline)}, ${duration((c.left || 0) / 1e9)} left</p>`}
     </div><//>`;
 }
 

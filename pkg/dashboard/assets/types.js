@@ -4,7 +4,7 @@
 /** @typedef {{planned: number, done: number, dead: number, discarded: number, pending: number}} ShardSums */
 /** @typedef {{name: string, planned: number, tried: number, quarantined: number, gate?: string, override?: boolean, why?: string[]}} Wave */
 /** @typedef {{rows?: number, slots?: number, lag?: number, threads?: number, replication_lag?: number, backends?: number}} Limits */
-/** @typedef {{halted?: string, paused?: string, paused_at?: string, rollback?: boolean, limits: Limits, gauge: {Pace: number, Reason: string}, deadline?: string, left?: number}} Controls */
+/** @typedef {{halted?: string, paused?: string, paused_at?: string, rollback?: boolean, limits: Limits, gauge: {Pace: number, Reason: string}, deadline?: string, until?: string, left?: number}} Controls */
 /** @typedef {{alive: number, slots: number, busy: number, stopping?: number, behind?: number, slow?: {why: string, workers: number}[]}} Fleet */
 /**
  * @typedef {object} Progress
@@ -23,6 +23,7 @@
  * @property {Controls} controls
  * @property {Fleet} workers
  * @property {number} [needed_slots]
+ * @property {{shards: number, why: string}} [setbacks] shards that come again and again
  */
 /** @typedef {{low: number, middle: number, high: number}} Left */
 /** @typedef {{at: string, rows_per_second: number, busy: number}} Point */
