@@ -39,7 +39,8 @@ demo: build ## migrates a generated community of USERS=100000 users on private s
 .PHONY: test
 test: servers ## every test, with the race detector, in random order
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 30m ./...
-	go test -C deploy/otel -timeout 5m ./... # a module of its own
+	go test -C deploy/otel -timeout 5m ./...       # a module of its own
+	go test -C deploy/prometheus -timeout 5m ./... # another
 
 .PHONY: mysqld
 mysqld: ## the MySQL server that test-mysql starts

@@ -28,7 +28,7 @@ func TestCompose(t *testing.T) {
 	t.Parallel()
 	project, source := readCompose(t)
 	t.Run("has the three programs, what they need, and a sample", func(t *testing.T) {
-		want := []string{"aggregator", "collector", "jaeger", "mysql", "nats", "population", "postgres", "producer", "sample", "worker"}
+		want := []string{"aggregator", "collector", "grafana", "jaeger", "mysql", "nats", "population", "postgres", "producer", "prometheus", "sample", "worker"}
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(project.Services))); diff != "" {
 			t.Error(diff)
 		}
@@ -82,6 +82,6 @@ func TestCompose(t *testing.T) {
 		{"a program that the image does not have", "entrypoint: [population]", "entrypoint: [populate]", "populate"},
 		{"a command that the program does not have", "command: [run]", "command: [go]", "go"},
 		{"a health check that the image does not have", "test: [CMD, probe]", "test: [CMD, curl, localhost]", "curl"},
-		{"a probe that cannot find its program", "      REHOME_HEALTH: 127.0.0.1:8081\n      REHOME_GRACE", "      REHOME_GRACE", "REHOME_HEALTH"},
+		{"a probe that cannot find its program", "  REHOME_HEALTH: 0.0.0.0:8081 #", "  # ", "REHOME_HEALTH"},
 	})
 }

@@ -141,6 +141,7 @@ func TestSample(t *testing.T) {
 		starts(t, s.command(t, name))
 		s.healthy(t, name)
 	}
+	s.servers["REHOME_HEALTH"] = sandbox.Address(t)
 	ends(t, s.command(t, "sample"), 0, "CLEAN")
 	ends(t, s.command(t, "aggregator", "report"), 0, "CLEAN")
 	if traces.Load() == 0 {

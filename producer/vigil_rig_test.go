@@ -237,7 +237,9 @@ func (n *vigil) streams() {
 	defer answer.Body.Close()
 	for piece := make([]byte, 64<<10); ; {
 		size, err := answer.Body.Read(piece)
-		n.add("dashboard /api/v1/events", slices.Clone(piece[:size]))
+		if size > 0 {
+			n.add("dashboard /api/v1/events", slices.Clone(piece[:size]))
+		}
 		if err != nil {
 			return
 		}
