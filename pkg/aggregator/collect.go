@@ -74,14 +74,11 @@ func (c *collector) reconcile(ctx context.Context) error {
 	ticker := time.NewTicker(pausepoint.Wait("reconcile", reconcileEvery))
 	defer ticker.Stop()
 	for {
-		receipts, next, err := c.ledger.Receipts(ctx, c.name, c.since)
+		next, err := c.ledger.ReceiptsSince(ctx, c.name, c.since, func(r *shard.Receipt) error { return c.count(ctx, *r) })
 		if err == nil {
 			c.since = next
-			for _, r := range receipts {
-				if err := c.count(ctx, r); err != nil {
-					return err
-				}
-			}
+		} else if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		select {
 		case <-ctx.Done():

@@ -116,6 +116,22 @@ func TestContrast(t *testing.T) {
 	}
 }
 
+// TestEveryModuleIsAskedForAtOnce keeps a page from loading its modules one after the other, as they name each other.
+func TestEveryModuleIsAskedForAtOnce(t *testing.T) {
+	files := pagesFiles(t)
+	page := string(files["index.html"].plain)
+	for name := range files {
+		if strings.HasSuffix(name, ".js") && name != "types.js" && name != "main.js" && !strings.Contains(page, `<link rel="modulepreload" href="/assets/`+name+`">`) {
+			t.Errorf("index.html does not name %s", name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`/assets/([a-z./-]+)"`).FindAllStringSubmatch(page, -1) {
+		if _, there := files[m[1]]; !there {
+			t.Errorf("index.html names %s, which is not there", m[1])
+		}
+	}
+}
+
 var elsewhere = regexp.MustCompile(`https?://[a-zA-Z0-9.-]+`)
 
 // TestNothingIsLoadedFromElsewhere looks for what a policy would have to forbid.
