@@ -145,6 +145,12 @@ func TestAlertsCommands(t *testing.T) {
 	if commands < 15 {
 		t.Errorf("only %d commands were found", commands)
 	}
+	for _, wrong := range []string{"producer dead lst", "producer pause --because x", "aggregator rapport"} {
+		words := strings.Fields(wrong)
+		if len(commandFaults(t, words[0], words[1:])) == 0 {
+			t.Errorf("nothing is wrong with %q", wrong)
+		}
+	}
 }
 
 // quotes returns what stands in quotes.

@@ -3,10 +3,13 @@
 package otel
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +23,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	"go.opentelemetry.io/collector/confmap/provider/yamlprovider"
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
+	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/collector/processor/batchprocessor"
@@ -40,7 +44,7 @@ func components() (f otelcol.Factories, err error) {
 	if f.Processors, err = otelcol.MakeFactoryMap(memorylimiterprocessor.NewFactory(), batchprocessor.NewFactory()); err != nil {
 		return f, err
 	}
-	if f.Exporters, err = otelcol.MakeFactoryMap(otlpexporter.NewFactory()); err != nil {
+	if f.Exporters, err = otelcol.MakeFactoryMap(otlpexporter.NewFactory(), otlphttpexporter.NewFactory()); err != nil {
 		return f, err
 	}
 	f.Telemetry = otelconftelemetry.NewFactory()
@@ -82,6 +86,7 @@ func TestSettings(t *testing.T) {
 		{"a key of no meaning", "check_interval:", "chek_interval:", "chek_interval"},
 		{"a duration without a unit", "timeout: 1s", "timeout: 1x", "timeout"},
 		{"a pipeline with a part that is not there", "exporters: [otlp_grpc/jaeger]", "exporters: [otlp_grpc/jager]", "jager"},
+		{"another one of those", "exporters: [otlp_http/prometheus]", "exporters: [otlp_http/prometeus]", "prometeus"},
 		{"a key of no meaning deep down", "tls: {insecure: true}", "tls: {insecur: true}", "insecur"},
 		{"a limiter without a limit", "    limit_mib: 384\n", "", "limit"},
 		{"an extension that is not there", "extensions: [health_check]", "extensions: [healthcheck]", "healthcheck"},
@@ -134,6 +139,14 @@ func TestCollector(t *testing.T) {
 		}
 	})
 	t.Setenv("JAEGER_ENDPOINT", listener.Addr().String())
+	metrics := make(chan string, 8)
+	prometheus := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if body, err := readAll(r); err == nil && r.URL.Path == "/api/v1/otlp/v1/metrics" {
+			metrics <- body
+		}
+	}))
+	t.Cleanup(prometheus.Close)
+	t.Setenv("METRICS_ENDPOINT", prometheus.URL+"/api/v1/otlp")
 
 	grpcAt, httpAt, healthAt := free(t), free(t), free(t)
 	c := collector(t, settings, "yaml:receivers::otlp::protocols::grpc::endpoint: "+grpcAt,
@@ -151,13 +164,18 @@ func TestCollector(t *testing.T) {
 	// Bytes that a program's exporter sends, but for their encoding.
 	const body = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174",
 		"name":"move shard","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}`
-	until(t, "takes a trace", func() error {
-		response, err := http.Post("http://"+httpAt+"/v1/traces", "application/json", strings.NewReader(body))
-		if err != nil {
-			return err
-		}
-		return ok(response)
-	})
+	post := func(path, body string) {
+		until(t, "takes what is sent to "+path, func() error {
+			response, err := http.Post("http://"+httpAt+path, "application/json", strings.NewReader(body))
+			if err != nil {
+				return err
+			}
+			return ok(response)
+		})
+	}
+	post("/v1/traces", body)
+	post("/v1/metrics", `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"rehome.rows","sum":{"isMonotonic":true,"aggregationTemporality":2,
+		"dataPoints":[{"asInt":"7","startTimeUnixNano":"1","timeUnixNano":"2"}]}}]}]}]}`)
 	select {
 	case got := <-sink.spans:
 		if got != "move shard" {
@@ -166,6 +184,28 @@ func TestCollector(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("no span came through")
 	}
+	select {
+	case got := <-metrics:
+		if !strings.Contains(got, "rehome.rows") {
+			t.Errorf("%q came through", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("no metric came through")
+	}
+}
+
+// readAll returns the body of a request, which may be compressed.
+func readAll(r *http.Request) (string, error) {
+	var body io.Reader = r.Body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		zipped, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return "", err
+		}
+		body = zipped
+	}
+	text, err := io.ReadAll(body)
+	return string(text), err
 }
 
 // free returns an address of loopback that nobody listened on a moment ago.
