@@ -32,7 +32,6 @@ function listen() {
   stream.onopen = () => {
     wait = first;
     change({ lost: 0, blind: "", letters: now().letters + 1 });
-    shards.refresh();
   };
   stream.onerror = () => {
     if (source !== stream) return;

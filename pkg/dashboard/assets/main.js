@@ -12,6 +12,7 @@ import { ShardsPage } from "./shards.js";
 import { UserPage } from "./user.js";
 import { WavesPage } from "./waves.js";
 import { connect, eager } from "./live.js";
+import { shards } from "./mapmodel.js";
 import { signIn, signOut } from "./api.js";
 import { change, useStore } from "./store.js";
 import { clock, moment, number, percent, short, zone } from "./words.js";
@@ -152,4 +153,5 @@ root.replaceChildren();
 render(html`<${App} />`, root);
 addEventListener("visibilitychange", eager);
 addEventListener("online", eager);
+if (route().page === "shards") shards.want(); // at the same time as the overview
 connect();

@@ -33,15 +33,15 @@ export class Shards {
    * @param {(ordinals: number[] | null) => void} tell */
   follow(tell) {
     this.listeners.add(tell);
-    if (!this.wanted) {
-      this.wanted = true;
-      this.load();
-    }
+    this.want();
     return () => { this.listeners.delete(tell); };
   }
 
-  refresh() {
-    if (this.wanted) this.load();
+  /** Asks for them, once; from then on they are kept up to date. */
+  want() {
+    if (this.wanted) return;
+    this.wanted = true;
+    this.load();
   }
 
   load() {
@@ -76,7 +76,7 @@ export class Shards {
       return;
     }
     if (changes.epoch === this.epoch && changes.version <= this.version) return;
-    // One without changes says where a connection begins.
+    // A connection begins with one without changes: what came while there was none is asked for.
     if (changes.epoch !== this.epoch || changes.version !== this.version + 1 || changes.changes.length === 0) {
       this.load();
       return;
