@@ -15,9 +15,9 @@ import (
 
 // BenchmarkTracing moves the same rows with traces on and off, in pairs of which one begins with and the next without them, and prints what tracing costs as
 // the median of the pairs' ratios with its interval of 95 %. REHOME_BENCH_TRACING_PAIRS is how many pairs there are, 10 by default,
-// REHOME_BENCH_TRACING_SHARDS how many shards of 20,000 rows, 12 by default, and REHOME_BENCH_OTLP a collector; else what is sent is thrown away.
+// REHOME_BENCH_TRACING_SHARDS how many shards of 20,000 rows, 24 by default, and REHOME_BENCH_OTLP a collector; else what is sent is thrown away.
 func BenchmarkTracing(b *testing.B) {
-	pairs, shards := number(b, "REHOME_BENCH_TRACING_PAIRS", 10), number(b, "REHOME_BENCH_TRACING_SHARDS", 12)
+	pairs, shards := number(b, "REHOME_BENCH_TRACING_PAIRS", 10), number(b, "REHOME_BENCH_TRACING_SHARDS", 24)
 	for b.Loop() {
 		programs.Build(b)
 		s := newSink(b)

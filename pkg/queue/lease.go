@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"rehome/pkg/shard"
@@ -35,15 +36,16 @@ func (l *Lease) Process(ctx context.Context) (context.Context, trace.Span) {
 	return tracer().Start(ctx, processing.spanName(tasks, l.task.ID), processing.options(tasks, l.task.ID, size(l.msg.Data()), l.delivered())...)
 }
 
-// Lost tells, in the trace of the task, of an earlier work on it whose process has gone and can tell no more: its span began so long ago and ends now. The ctx
-// is the one that Process was given, and may say which ID that span has.
-func (l *Lease) Lost(ctx context.Context, ago time.Duration, more ...attribute.KeyValue) {
+// Lost tells, in the trace of the task, of an earlier work on it whose process has gone and can tell no more: the span that it had from then until it was found
+// out. The ctx is the one that Process was given, and may say which ID that span has.
+func (l *Lease) Lost(ctx context.Context, from, until time.Time, more ...attribute.KeyValue) {
 	_, span := tracer().Start(extract(ctx, l.msg.Headers()), processing.spanName(tasks, l.task.ID),
-		append(processing.options(tasks, l.task.ID, more...), trace.WithTimestamp(time.Now().Add(-ago)))...)
-	end(span, errLost)
+		append(processing.options(tasks, l.task.ID, more...), trace.WithTimestamp(from))...)
+	span.SetStatus(codes.Error, errLost)
+	span.End(trace.WithTimestamp(until))
 }
 
-var errLost = errors.New("its worker is gone, without a word")
+const errLost = "its worker is gone, without a word"
 
 // delivered counts the deliveries of the task, this one included.
 func (l *Lease) delivered() attribute.KeyValue {

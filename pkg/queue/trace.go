@@ -23,24 +23,27 @@ type carrier nats.Header
 
 var _ propagation.TextMapCarrier = carrier{}
 
-// Get returns the first value of the header, however its name is spelled.
+// Get returns the first value under the name in any case, the lower case before others; empty without one.
 func (c carrier) Get(name string) string {
-	if values := c[name]; len(values) > 0 {
+	if values := c[strings.ToLower(name)]; len(values) > 0 {
 		return values[0]
 	}
-	for other, values := range c {
-		if strings.EqualFold(other, name) && len(values) > 0 {
+	for _, other := range c.Keys() {
+		if values := c[other]; strings.EqualFold(other, name) && len(values) > 0 {
 			return values[0]
 		}
 	}
 	return ""
 }
 
-// Set sets the header under its lower-case name.
-func (c carrier) Set(name, value string) { c[strings.ToLower(name)] = []string{value} }
+// Set replaces what stands under the name, in any case.
+func (c carrier) Set(name, value string) {
+	maps.DeleteFunc(c, func(other string, _ []string) bool { return strings.EqualFold(other, name) })
+	c[strings.ToLower(name)] = []string{value}
+}
 
-// Keys returns the names of all headers.
-func (c carrier) Keys() []string { return slices.Collect(maps.Keys(c)) }
+// Keys returns the names of all headers as they stand there, sorted.
+func (c carrier) Keys() []string { return slices.Sorted(maps.Keys(c)) }
 
 // inject returns headers that carry ctx's trace.
 func inject(ctx context.Context) nats.Header {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -248,10 +249,41 @@ func TestWhereATraceGoesOn(t *testing.T) {
 	t.Run("who has gone is spoken for", func(t *testing.T) {
 		r.exporter.Reset()
 		lease := next(t, c)
-		lease.Lost(t.Context(), 3*time.Second)
+		until := time.Now().Add(-time.Second)
+		lease.Lost(t.Context(), until.Add(-3*time.Second), until)
 		s := r.span(processSpan)
-		if took := s.EndTime.Sub(s.StartTime); took < 3*time.Second || s.Status.Description != errLost.Error() {
+		if took := s.EndTime.Sub(s.StartTime); took != 3*time.Second || s.Status.Description != errLost {
 			t.Errorf("it took %s and ended with %q", took, s.Status.Description)
+		}
+	})
+}
+
+func TestCarrier(t *testing.T) {
+	ids := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, Remote: true})
+
+	t.Run("a context goes through a message's header and back, in lower case", func(t *testing.T) {
+		header := nats.Header{"Nats-Msg-Id": {"1"}}
+		propagation.TraceContext{}.Inject(trace.ContextWithSpanContext(t.Context(), ids), carrier(header))
+		if diff := cmp.Diff([]string{"Nats-Msg-Id", "traceparent"}, carrier(header).Keys()); diff != "" {
+			t.Errorf("keys (-want +got):\n%s", diff)
+		}
+		got := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(t.Context(), carrier(header)))
+		if !got.Equal(ids) {
+			t.Errorf("got %v, want %v", got, ids)
+		}
+	})
+
+	t.Run("a key in another case is read, and replaced", func(t *testing.T) {
+		c := carrier{"Traceparent": {"old"}, "tracestate": nil}
+		if got := c.Get("traceparent"); got != "old" {
+			t.Errorf("got %q", got)
+		}
+		c.Set("TraceParent", "new")
+		if diff := cmp.Diff(carrier{"traceparent": {"new"}, "tracestate": nil}, c); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if got := c.Get("tracestate"); got != "" {
+			t.Errorf("a key without a value gives %q", got)
 		}
 	})
 }

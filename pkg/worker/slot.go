@@ -29,6 +29,7 @@ type slot struct {
 	phase  phase         // what it is at; the controls have it
 	read   string        // where the legacy binlog stood at the last snapshot
 	course *course       // of the last attempt; nil before a task's shard is claimed
+	since  time.Time     // when the last one was claimed
 }
 
 func (s *slot) drop() {
@@ -83,7 +84,7 @@ func (s *slot) task(ctx context.Context, lease *queue.Lease) error {
 	e := s.shard(ctx, task)
 	release()
 	_ = keeping.Wait()
-	mourn(outside, lease, span, &e.claim)
+	s.mourn(outside, lease, span, &e.claim)
 	log := s.Log.With("migration", task.Migration, "run", task.Run, "shard", task.Ordinal, "wave", e.claim.Shard.Wave,
 		"attempt", e.claim.Token, "ms", time.Since(start).Milliseconds())
 	took := time.Since(start)
@@ -192,6 +193,7 @@ func (s *slot) claim(ctx context.Context, task shard.Task) (ledger.Claim, error)
 	_, span := inPhase(ctx, shard.Claiming)
 	claim, err := s.Ledger.Claim(ctx, s.conn, task.ID, by)
 	concluded(span, err)
+	s.since = time.Now()
 	return claim, err
 }
 

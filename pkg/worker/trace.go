@@ -59,12 +59,12 @@ func begun(ctx context.Context, claim *ledger.Claim) {
 }
 
 // mourn tells, in the trace of the task, of the attempt before this one, where its worker is gone and will not tell itself.
-func mourn(ctx context.Context, lease *queue.Lease, span trace.Span, claim *ledger.Claim) {
+func (s *slot) mourn(ctx context.Context, lease *queue.Lease, span trace.Span, claim *ledger.Claim) {
 	before := spanOf(claim.Before)
 	if claim.Gone == nil || !span.IsRecording() || !before.IsValid() || before.TraceID() != span.SpanContext().TraceID() {
 		return
 	}
-	lease.Lost(telemetry.InPlaceOf(ctx, before.SpanID()), claim.Gone.Ago, attemptKey.Int(claim.Token-1), attribute.String("rehome.host", claim.Gone.Host))
+	lease.Lost(telemetry.InPlaceOf(ctx, before.SpanID()), s.since.Add(-claim.Gone.Ago), s.since, attemptKey.Int(claim.Token-1), attribute.String("rehome.host", claim.Gone.Host))
 }
 
 // over notes in an attempt's span how it has ended.
