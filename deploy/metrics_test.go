@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -106,6 +107,38 @@ func TestMetricsOfCompose(t *testing.T) {
 			if got := project.Services[name].Profiles; !slices.Equal(got, []string{"metrics"}) {
 				t.Errorf("%s has the profiles %v", name, got)
 			}
+		}
+	})
+}
+
+func TestMetricsOfKubernetes(t *testing.T) {
+	t.Parallel()
+	objects, faults := readAll(t).build(example)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	t.Run("a Prometheus that goes by annotations finds every program where it listens", func(t *testing.T) {
+		var found []string
+		for _, o := range objects {
+			template := podOf(o)
+			if template == nil || template.Annotations["prometheus.io/scrape"] != "true" {
+				continue
+			}
+			found = append(found, o.name)
+			container := template.Spec.Containers[0]
+			at := slices.IndexFunc(container.Ports, func(p corev1.ContainerPort) bool { return fmt.Sprint(p.ContainerPort) == template.Annotations["prometheus.io/port"] })
+			if at < 0 || container.Ports[at].Name != "health" || template.Annotations["prometheus.io/path"] != "/metrics" {
+				t.Errorf("%s: annotations %v, ports %v", o, template.Annotations, container.Ports)
+			}
+		}
+		slices.Sort(found)
+		if got := strings.Join(found, " "); got != "aggregator producer worker" {
+			t.Errorf("it finds %s", got)
+		}
+	})
+	t.Run("and may ask them", func(t *testing.T) {
+		if !has(objects, "NetworkPolicy", "metrics") {
+			t.Error("no policy lets it")
 		}
 	})
 }
