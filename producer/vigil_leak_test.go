@@ -107,7 +107,7 @@ func (n *vigil) collects() {
 	n.Helper()
 	n.stored()
 	n.shown()
-	for _, format := range []string{"text", "json"} {
+	for _, format := range []string{"text", "json", "html"} {
 		n.runs("aggregator", 4, "report", "--format", format)
 	}
 	n.runs("aggregator", 4, "watch")
@@ -156,9 +156,14 @@ func (n *vigil) stored() {
 // boards are what the dashboard shows to anybody, but for those of one shard.
 var boards = []string{"/", "/api/v1/session", "/api/v1/overview", "/api/v1/shards", "/api/v1/dead", "/api/v1/quarantine", "/api/v1/report", "/api/v1/report.html"}
 
-// shown keeps every page of the dashboard.
+// shown keeps every page of the dashboard, and the metrics in their other form, which has more to them.
 func (n *vigil) shown() {
 	n.Helper()
+	for name, address := range n.addresses {
+		if body, err := n.get(address+"/metrics", "Accept", "application/openmetrics-text"); err == nil {
+			n.add(name+" /metrics as OpenMetrics", body)
+		}
+	}
 	paths := slices.Clone(boards)
 	for ordinal := range 40 {
 		paths = append(paths, fmt.Sprintf("/api/v1/shards/%d", ordinal), fmt.Sprintf("/api/v1/dead/%d.0", ordinal), fmt.Sprintf("/api/v1/dead/%d.1", ordinal))

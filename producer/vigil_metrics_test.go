@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"rehome/pkg/report"
+	"rehome/pkg/shard"
 )
 
 // inventory is what the programs export, for who makes dashboards and alerts of it: name, type, labels and programs of each metric.
@@ -140,6 +141,20 @@ func (n *vigil) metrics(t *testing.T) {
 		if got := workers("rehome_rows_read_total"); got < 160 {
 			t.Errorf("%d rows were read, want 160 or more", got)
 		}
+		if got := workers("rehome_copied_bytes_total"); got < 10_000 {
+			t.Errorf("%d bytes were copied", got)
+		}
+		phases := map[string]bool{}
+		for _, m := range n.fresh("worker-0")["rehome_phase_duration_seconds"].GetMetric() {
+			for _, l := range m.GetLabel() {
+				phases[l.GetValue()] = true
+			}
+		}
+		for _, p := range []shard.Phase{shard.Claiming, shard.Reading, shard.Converting, shard.Copying, shard.ReadingBack, shard.Closing, shard.Answering} {
+			if !phases[string(p)] {
+				t.Errorf("nothing is told of the phase %s", p)
+			}
+		}
 	})
 	t.Run("the aggregator tells the same from the ledger, and the verdict", func(t *testing.T) {
 		n.until("the verdict, and sums that are not older", func() bool {
@@ -161,15 +176,19 @@ func (n *vigil) metrics(t *testing.T) {
 		n.until("the workers", func() bool { return n.fresh("aggregator").sum("rehome_workers", "state=alive") == 2 })
 	})
 	t.Run("a scrape is small, and quick while the programs are at work", func(t *testing.T) {
+		largest := 0
 		for name := range n.addresses {
+			largest = max(largest, len(n.latest(name+" /metrics")))
 			if size := len(n.latest(name + " /metrics")); size < 1000 || size > 64<<10 {
 				t.Errorf("a scrape of %s has %d bytes", name, size)
 			}
 		}
 		slices.Sort(n.scrapes)
-		if middle := n.scrapes[len(n.scrapes)/2]; middle > 100*time.Millisecond {
+		middle := n.scrapes[len(n.scrapes)/2]
+		if middle > 100*time.Millisecond {
 			t.Errorf("half of the %d scrapes took longer than %s", len(n.scrapes), middle)
 		}
+		t.Logf("%d scrapes: half took up to %s, 95 %% up to %s; the largest has %d bytes", len(n.scrapes), middle, n.scrapes[len(n.scrapes)*95/100], largest)
 	})
 	t.Run("a collector is sent the same", func(t *testing.T) {
 		sent := map[string]bool{}

@@ -155,10 +155,14 @@ func (n *vigil) watches(name, address string, p *programs.Process) {
 	}
 }
 
-func (n *vigil) get(address string) ([]byte, error) {
+// get asks for an address, with a header or none, whose answer's header is kept.
+func (n *vigil) get(address string, header ...string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(n.ctx, http.MethodGet, "http://"+address, http.NoBody)
 	if err != nil {
 		return nil, err
+	}
+	if len(header) == 2 {
+		request.Header.Set(header[0], header[1])
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {

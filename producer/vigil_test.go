@@ -11,7 +11,7 @@ func TestVigil(t *testing.T) {
 	n.collects()
 	t.Run("no value of a row leaves the processes", func(t *testing.T) {
 		for _, where := range []string{"otlp /v1/traces", "otlp /v1/metrics", "nats", "stream REHOME_NIGHT_RECEIPTS", "stream REHOME_NIGHT_DEAD", "worker-0 /readyz",
-			"dashboard /api/v1/events", "output of aggregator report --format text", "standard error of worker-1", "standard output of producer"} {
+			"dashboard /api/v1/events", "output of aggregator report --format html", "worker-0 /metrics as OpenMetrics", "standard error of worker-1", "standard output of producer"} {
 			if len(n.latest(where)) == 0 {
 				t.Errorf("nothing was kept of %s", where)
 			}
