@@ -22,10 +22,12 @@ import (
 const waitEvery = 2 * time.Second
 
 func collectCommand(t *telemetry.Telemetry) *cobra.Command {
-	s := settings.New(settings.LegacyDSN, settings.MigrationName, settings.HealthOn, settings.StrictRoles, settings.TraceURL).WithNATS().WithPages().
-		Require(settings.TargetDSN, settings.NATSURL)
+	s := settings.New(settings.LegacyDSN, settings.NATSURL, settings.MigrationName, settings.HealthOn, settings.StrictRoles, settings.TraceURL).WithNATS().WithPages().
+		Require(settings.TargetDSN)
 	return bind(&cobra.Command{
 		Use: "aggregator", Short: "collect the workers' receipts, and serve the dashboard", Version: version, SilenceErrors: true, SilenceUsage: true,
+		Long: "aggregator counts the workers' receipts as they come, and serves the dashboard. Without NATS servers, as beside a producer run that has none either, " +
+			"it counts them as the ledger has them.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := s.Load(nil); err != nil {
 				return err
@@ -48,19 +50,15 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 	if err := checkRights(ctx, s, t, pool); err != nil {
 		return err
 	}
-	conn, err := queue.Connect(ctx, natsOptions(s, "aggregator", t))
+	health := telemetry.NewHealth("aggregator", version)
+	health.Add("target", pool.Ping)
+	conn, err := connect(ctx, s, t, health)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	health := telemetry.NewHealth("aggregator", version)
-	health.Add("target", pool.Ping)
-	health.Add("nats", func(context.Context) error {
-		if !conn.Connected() {
-			return errors.New("not connected to NATS")
-		}
-		return nil
-	})
+	if conn != nil {
+		defer conn.Close()
+	}
 	view := aggregator.NewView(os.Stderr)
 	defer t.Through(view)()
 	defer view.Close()
@@ -86,6 +84,24 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 		return aggregator.Collect(ctx, conn, ledger.Open(pool), name, pages.follow(name, view.Show))
 	})
 	return group.Wait()
+}
+
+// connect connects to the NATS servers, if any are given, and has their connection checked.
+func connect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry, health *telemetry.Health) (*queue.Conn, error) {
+	if s.NATS == nil {
+		return nil, nil //nolint:nilnil // nobody has to be reached, and nothing is wrong
+	}
+	conn, err := queue.Connect(ctx, natsOptions(s, "aggregator", t))
+	if err != nil {
+		return nil, err
+	}
+	health.Add("nats", func(context.Context) error {
+		if !conn.Connected() {
+			return errors.New("not connected to NATS")
+		}
+		return nil
+	})
+	return conn, nil
 }
 
 // natsOptions are those of the given NATS, with the rights of the role.

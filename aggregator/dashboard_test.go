@@ -109,10 +109,10 @@ func TestDashboardAsAProcess(t *testing.T) {
 	m := newMoved(t, 40)
 	env := []string{"TARGET_DSN=" + m.target, "NATS_URL=" + sandbox.NATS(t).URL(), "REHOME_LISTEN=127.0.0.1:0", "REHOME_TRACE_URL=http://jaeger.example/trace/{trace_id}"}
 	user := `{"user":"` + m.one(`SELECT user_text FROM rehome.users WHERE state = 'migrated' LIMIT 1`) + `"}`
-	t.Run("it shows what the ledger holds, and acts for who knows the token that was signInAt once", func(t *testing.T) {
+	t.Run("it shows what the ledger holds, and acts for who knows the token that was shown once", func(t *testing.T) {
 		v := visits(t, env)
 		if strings.Count(v.Stderr(), v.token) != 1 || len(v.token) != 32 {
-			t.Error("the token is not signInAt once")
+			t.Error("the token is not shown once")
 		}
 		o := v.overview(func(o *dashboard.Overview) bool { return o.Verdict.Verdict != "" })
 		if o.Verdict.Verdict != "clean" && o.Verdict.Verdict != "unclean" || o.Progress.Users.Planned != 40 || o.TraceURL == "" || len(o.History) == 0 {
@@ -149,6 +149,13 @@ func TestDashboardAsAProcess(t *testing.T) {
 		if status, text := v.ask("POST", "/api/v1/explain", `{"user":"ada"}`); status != 400 || strings.Contains(text, "ada") {
 			t.Errorf("what is no key: %d %s", status, text)
 		}
+		v.leave()
+	})
+	t.Run("without NATS servers it counts the receipts that the ledger has", func(t *testing.T) {
+		v := visits(t, []string{"TARGET_DSN=" + m.target, "REHOME_LISTEN=127.0.0.1:0"})
+		v.overview(func(o *dashboard.Overview) bool {
+			return o.Progress.Users.Planned == 40 && strings.Contains(v.Stderr(), "100.0%")
+		})
 		v.leave()
 	})
 	t.Run("who streams is sent home at the end", func(t *testing.T) {

@@ -27,15 +27,20 @@ const (
 )
 
 // Collect counts the receipts of a migration until ctx is done, from the queue as they come and from the ledger now and then, and
-// calls show with each new sum, one call at a time. It returns nil when it was stopped.
+// calls show with each new sum, one call at a time. It returns nil when it was stopped. Conn is nil where nobody but the run's own process can reach its
+// queue: then all receipts come from the ledger.
 func Collect(ctx context.Context, conn *queue.Conn, l *ledger.Ledger, name string, show func(report.Progress)) error {
 	c := &collector{ledger: l, name: name, show: show, meters: NewMeters(name), looker: Looker{Ledger: l, Name: name, Every: sumsEvery}}
 	if err := c.look(ctx); err != nil {
 		return err
 	}
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return conn.Receipts(inner, name, c.count) })
-	group.Go(func() error { return c.reconcile(inner) })
+	reconcile := watchEvery
+	if conn != nil {
+		reconcile = pausepoint.Wait("reconcile", reconcileEvery)
+		group.Go(func() error { return conn.Receipts(inner, name, c.count) })
+	}
+	group.Go(func() error { return c.reconcile(inner, reconcile) })
 	group.Go(func() error { return c.meters.While(inner, conn, c.watch) })
 	if err := group.Wait(); ctx.Err() == nil {
 		return fmt.Errorf("collect the receipts of migration %s: %w", name, err)
@@ -70,8 +75,8 @@ func (c *collector) count(ctx context.Context, r shard.Receipt) error {
 }
 
 // reconcile looks at the ledger again and again. One that does not answer is asked the next time: the queue still tells what is new.
-func (c *collector) reconcile(ctx context.Context) error {
-	ticker := time.NewTicker(pausepoint.Wait("reconcile", reconcileEvery))
+func (c *collector) reconcile(ctx context.Context, every time.Duration) error {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		next, err := c.ledger.ReceiptsSince(ctx, c.name, c.since, func(r *shard.Receipt) error { return c.count(ctx, *r) })

@@ -58,13 +58,15 @@ func (m *Meters) Turn(state ledger.State) {
 	m.state, m.seen = state, time.Now()
 }
 
-// While does do while metrics are told and the queue is asked, and returns what do returns.
+// While does do while metrics are told and the queue, where there is one, is asked, and returns what do returns.
 func (m *Meters) While(ctx context.Context, conn *queue.Conn, do func(context.Context) error) error {
 	defer m.observe()()
 	polling, stop := context.WithCancel(ctx)
 	defer stop()
 	var running errgroup.Group
-	running.Go(func() error { m.poll(polling, conn); return nil })
+	if conn != nil {
+		running.Go(func() error { m.poll(polling, conn); return nil })
+	}
 	err := do(ctx)
 	stop()
 	_ = running.Wait() // it does not fail
