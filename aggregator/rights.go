@@ -12,7 +12,11 @@ import (
 
 // checkRights warns of rights that an aggregator does not need, or refuses them.
 func checkRights(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry, pool *pgxpool.Pool) error {
-	excess, err := target.Excess(ctx, pool, target.Reader)
+	role := target.Operator
+	if s.Pages.Listen.IsZero() {
+		role = target.Reader
+	}
+	excess, err := target.Excess(ctx, pool, role)
 	if err != nil {
 		return err
 	}

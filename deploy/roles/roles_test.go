@@ -81,8 +81,8 @@ func dropLegacy(t *testing.T, dsn, user string) {
 	}
 }
 
-// runTarget runs target.sql for a schema, twice, as an operator does when tables have come.
-func (s *site) runTarget(t *testing.T, schema string) {
+// runTarget runs target.sql for a schema, twice, as an operator does when tables have come, with further variables.
+func (s *site) runTarget(t *testing.T, schema string, more ...string) {
 	t.Helper()
 	psql, err := sandbox.PostgresProgram("psql")
 	if err != nil {
@@ -91,6 +91,9 @@ func (s *site) runTarget(t *testing.T, schema string) {
 	args := []string{"--no-psqlrc", "--quiet", "--dbname=" + s.target, "--file=target.sql", "--variable=schema=" + schema}
 	for _, role := range []string{"producer", "worker", "aggregator"} {
 		args = append(args, "--variable="+role+"="+s.name+"_"+role)
+	}
+	for _, variable := range more {
+		args = append(args, "--variable="+variable)
 	}
 	for range 2 {
 		if output, err := exec.CommandContext(t.Context(), psql, args...).CombinedOutput(); err != nil {

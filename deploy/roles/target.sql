@@ -5,6 +5,9 @@
 --
 -- and give them passwords: psql's "\password rehome_producer", and so on. Further variables name the roles, where theirs are taken.
 -- Where tables are fed in several schemas, run it once for each.
+--
+-- With --variable=actions=on the aggregator may also do what its dashboard offers to who signs in: pause and resume, republish and discard
+-- dead letters. Run it so after the first "producer run", which makes the ledger, and again after each new release.
 
 \set ON_ERROR_STOP on
 \if :{?schema} \else
@@ -18,6 +21,9 @@
 \endif
 \if :{?aggregator} \else
 \set aggregator rehome_aggregator
+\endif
+\if :{?actions} \else
+\set actions off
 \endif
 
 BEGIN;
@@ -58,5 +64,21 @@ SELECT format('ALTER TABLE %s OWNER TO %I', oid::regclass, :'producer')
 GRANT USAGE ON SCHEMA :"schema" TO :"worker";
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA :"schema" TO :"worker";
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA :"schema" TO :"worker";
+
+-- The dashboard's actions: on columns alone, but to forget whom a discarded shard has left out. Neither the plan, nor limits, nor what has arrived.
+\if :actions
+SELECT to_regclass('rehome.control') IS NOT NULL AS ledger \gset
+\if :ledger
+GRANT INSERT (migration, version), UPDATE (version, paused, paused_at, rollback) ON rehome.control TO :"aggregator";
+GRANT UPDATE (state, closing, position_closed, consistency) ON rehome.migration TO :"aggregator";
+GRANT UPDATE (generation, state, mapping_hash, failures, cause, error, trace_id, traceparent, trace_link, first_failed, last_failed, receipt, xid, tried_with,
+              discarded, done_at) ON rehome.shard TO :"aggregator";
+GRANT INSERT (migration, ordinal, generation, user_hash, user_key, state, cause), DELETE ON rehome.user_state TO :"aggregator";
+GRANT INSERT (migration, ordinal, generation, attempt, what, detail) ON rehome.event TO :"aggregator";
+GRANT USAGE ON SEQUENCE rehome.event_id TO :"aggregator";
+\else
+\echo 'There is no ledger yet: run this again after the first "producer run", and the aggregator may act.'
+\endif
+\endif
 
 COMMIT;

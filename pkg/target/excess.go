@@ -12,8 +12,9 @@ type Role int
 
 // The roles.
 const (
-	Writer Role = iota // reads and writes rows; no DDL
-	Reader             // reads schema rehome
+	Writer   Role = iota // reads and writes rows; no DDL
+	Reader               // reads schema rehome
+	Operator             // and changes there what a person decides: pauses, dead letters
 )
 
 // Excess lists what the session's role may do beyond the Role, and how to take it away, a line for each; it is empty where there is
@@ -24,8 +25,11 @@ func Excess(ctx context.Context, db DB, role Role) ([]string, error) {
 		return []string{super}, err
 	}
 	queries := []string{excessAttributes, excessMembership, excessCreate, excessOwner, excessDDL}
-	if role == Reader {
-		queries = append(queries, excessWrite, excessRead)
+	switch role {
+	case Reader:
+		queries = append(queries, excessWrite+byPrivilege, excessRead)
+	case Operator:
+		queries = append(queries, excessWrite+butOperators+byPrivilege, excessRead)
 	}
 	var list []string
 	for _, query := range queries {
@@ -98,8 +102,11 @@ const (
 	excessWrite = `
 		SELECT format('role %I may %s %s: REVOKE %s ON %s FROM %I', current_user, lower(p), min(oid::regclass::text), p, min(oid::regclass::text), current_user)
 		       || CASE WHEN count(*) > 1 THEN format(', and so on for %s more', count(*) - 1) ELSE '' END
-		  FROM pg_class CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) AS p` + excessTables + ` AND has_table_privilege(oid, p)
-		 GROUP BY p`
+		  FROM pg_class CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) AS p` + excessTables + ` AND has_table_privilege(oid, p)`
+	byPrivilege = ` GROUP BY p`
+
+	// All else that an operator needs is given on columns, which is not looked at here.
+	butOperators = ` AND NOT (p = 'DELETE' AND oid IS NOT DISTINCT FROM to_regclass('rehome.user_state'))`
 
 	excessRead = `
 		SELECT format('role %I may read %s: REVOKE SELECT ON %s FROM %I', current_user, min(oid::regclass::text), min(oid::regclass::text), current_user)

@@ -54,6 +54,12 @@ func TestExcess(t *testing.T) {
 			"role @ may trigger app.users: REVOKE TRIGGER ON app.users FROM @", "role @ may truncate app.users: REVOKE TRUNCATE ON app.users FROM @"}},
 		{"a reader that writes the ledger", Reader, []string{`GRANT UPDATE, DELETE ON rehome.shard TO @`}, []string{
 			"role @ may delete rehome.shard: REVOKE DELETE ON rehome.shard FROM @", "role @ may update rehome.shard: REVOKE UPDATE ON rehome.shard FROM @"}},
+		{"an operator has what it needs", Operator, []string{`CREATE TABLE rehome.user_state (id int, state text)`, `GRANT SELECT, INSERT (id), DELETE ON rehome.user_state TO @`,
+			`GRANT UPDATE (id) ON rehome.shard TO @`}, nil},
+		{"a reader that has what an operator needs", Reader, []string{`CREATE TABLE rehome.user_state (id int)`, `GRANT SELECT, DELETE ON rehome.user_state TO @`}, []string{
+			"role @ may delete rehome.user_state: REVOKE DELETE ON rehome.user_state FROM @"}},
+		{"an operator of whole tables", Operator, []string{`GRANT UPDATE, DELETE ON rehome.shard TO @`}, []string{
+			"role @ may delete rehome.shard: REVOKE DELETE ON rehome.shard FROM @", "role @ may update rehome.shard: REVOKE UPDATE ON rehome.shard FROM @"}},
 		{"a reader of users", Reader, []string{`GRANT SELECT ON app.users, app.posts TO @`}, []string{
 			"role @ may read app.posts: REVOKE SELECT ON app.posts FROM @, and so on for 1 more"}},
 	} {
