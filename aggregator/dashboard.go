@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -58,13 +59,23 @@ func openPages(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry
 		scheme = "https"
 		server.Encrypt(encryption)
 	}
+	at := scheme + "://" + reachable(server.Address())
 	// Never a line of the log, which others keep: whoever reads it may sign in.
 	if p.Token.Reveal() == "" {
-		_, _ = fmt.Fprintf(out, "dashboard: %s://%s/#token=%s\n", scheme, server.Address(), token) // who cannot be told has no use for it
+		_, _ = fmt.Fprintf(out, "dashboard: %s/#token=%s\n", at, token) // who cannot be told has no use for it
 	} else {
-		_, _ = fmt.Fprintf(out, "dashboard: %s://%s/ (sign in with REHOME_TOKEN)\n", scheme, server.Address())
+		_, _ = fmt.Fprintf(out, "dashboard: %s/ (sign in with REHOME_TOKEN)\n", at)
 	}
 	return &pages{Dashboard: board, server: server}, nil
+}
+
+// reachable spells an address that stands for all of a machine as one that a browser on it can ask.
+func reachable(address string) string {
+	all, err := netip.ParseAddrPort(address)
+	if err != nil || !all.Addr().IsUnspecified() {
+		return address
+	}
+	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), all.Port()).String()
 }
 
 // takeAddress listens. Several aggregators may run on one machine: those whose operator has not said where take any port.
