@@ -32,9 +32,9 @@ build: ## bin/producer, bin/worker and bin/aggregator
 	$(BUILD) -o bin/ ./producer ./worker ./aggregator
 
 .PHONY: demo
-demo: build ## migrates a generated community of USERS=100000 users on private servers
+demo: build ## migrates a generated community of USERS=100000 users on private servers; STAY=yes keeps its dashboard until Ctrl-C
 	go build -trimpath -o bin/ ./deploy/demo
-	bin/demo -producer bin/producer -users $(USERS)
+	bin/demo -producer bin/producer -aggregator bin/aggregator -users $(USERS) $(if $(STAY),-stay)
 
 .PHONY: test
 test: servers ## every test, with the race detector, in random order
