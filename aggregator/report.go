@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"rehome/pkg/aggregator"
 	"rehome/pkg/ledger"
@@ -62,10 +61,12 @@ func reportCommand() *cobra.Command {
 
 // show writes the report where it is wanted and ends the command with its exit status.
 func show(c *cobra.Command, s *settings.Settings, r *report.Report) (err error) {
-	r.Made = &report.Made{At: time.Now().UTC().Format(time.RFC3339), By: settings.Operator(), Command: c.CommandPath() + " --format " + s.Format}
+	put := func(out io.Writer) error {
+		return aggregator.Print(out, r, s.Format, settings.Operator(), c.CommandPath())
+	}
 	if s.To == "" {
-		err = write(c.OutOrStdout(), r, s.Format)
-	} else if err = replace(s.To, r, s.Format); err == nil {
+		err = put(c.OutOrStdout())
+	} else if err = replace(s.To, put); err == nil {
 		_, _ = fmt.Fprintf(c.ErrOrStderr(), "aggregator: the report of %s is in %s: %s\n", r.Migration, s.To, r.Verdict) // which the exit status says, too
 	}
 	if err != nil {
@@ -74,23 +75,10 @@ func show(c *cobra.Command, s *settings.Settings, r *report.Report) (err error) 
 	return settings.WithExit(r.Exit(), nil)
 }
 
-// write writes the report, as text in the lines of the terminal.
-func write(out io.Writer, r *report.Report, format string) error {
-	if file, ok := out.(*os.File); ok && format == "text" && term.IsTerminal(int(file.Fd())) {
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
-			return r.TextFor(out, max(width, narrowest))
-		}
-	}
-	return r.Write(out, format)
-}
-
-// narrowest is what a text is made for at least.
-const narrowest = 60
-
 // replace writes the report to a file, of which nobody ever sees a half.
-func replace(path string, r *report.Report, format string) error {
+func replace(path string, put func(io.Writer) error) error {
 	var b bytes.Buffer
-	if err := r.Write(&b, format); err != nil {
+	if err := put(&b); err != nil {
 		return err
 	}
 	next := path + ".part"
@@ -138,11 +126,8 @@ func verifiable(c *cobra.Command, s *settings.Settings) error {
 	}
 	for _, other := range []settings.Field{settings.ReportFormat, settings.ReportTo} {
 		if c.Flags().Changed(string(other)) {
-			faults = append(faults, settings.Fault{Name: "--verify", Problem: fmt.Sprintf("and --%s exclude one another: nothing is written where a report is verified", other)})
+			faults = append(faults, settings.Fault{Name: "--" + string(other), Problem: "goes not with --verify: nothing is written where a report is verified"})
 		}
-	}
-	if s.Verify == "" {
-		faults = append(faults, settings.Fault{Name: "--verify", Problem: "is empty; give the path of a report, JSON or HTML"})
 	}
 	if len(faults) > 0 {
 		return settings.WithExit(settings.ExitSettings, faults)

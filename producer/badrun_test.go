@@ -2,6 +2,9 @@ package main_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -262,17 +265,25 @@ func TestReports(t *testing.T) {
 	t.Run("the aggregator comes to the producer's verdict", func(t *testing.T) {
 		d := d.again(t)
 		report := d.does(programs.Aggregator, []string{"report", "--format", "json"}, 0)
-		var got, want any
+		var got, want map[string]any
 		if err := json.Unmarshal([]byte(report.Stdout()), &got); err != nil {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal([]byte(verdict.Stdout()), &want); err != nil {
 			t.Fatal(err)
 		}
+		for _, who := range []string{"made", "digest", "seal"} { // and when, and by which command
+			if got[who] == want[who] && who != "made" {
+				t.Errorf("%s is the same", who)
+			}
+			delete(got, who)
+			delete(want, who)
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-producer +aggregator):\n%s", diff)
 		}
 	})
+	t.Run("a report proves itself, with its ledger and without, and one that was changed is told by its key", func(t *testing.T) { d.again(t).proves() })
 	for _, command := range []string{"report", "watch"} {
 		t.Run(command+" of a migration that is not there is refused", func(t *testing.T) {
 			d.again(t).does(programs.Aggregator, []string{command, "--migration", "disk"}, 2, "the ledger has no migration disk: it has desk")
@@ -286,6 +297,30 @@ func TestReports(t *testing.T) {
 			d.again(t).does(programs.Aggregator, []string{command, "--migration", "desk"}, 0, "desk: CLEAN")
 		})
 	}
+}
+
+// proves has reports verified.
+func (d *desk) proves() {
+	for _, form := range []string{"json", "html"} {
+		file := "report." + form
+		d.does(programs.Aggregator, []string{"report", "--format", form, "--to", file}, 0, "the report of desk is in "+file+": clean")
+		d.does(programs.Aggregator, []string{"report", "--verify", file}, 0, "intact: sha256:", "made by this ledger", "says the same by now")
+		alone := d.start(programs.Aggregator, map[string]string{"TARGET_DSN": ""}, "report", "--verify", file)
+		d.ends(alone, 0, "intact: sha256:", "TARGET_DSN is not given")
+		body, err := os.ReadFile(filepath.Join(string(d.dir), file))
+		if err != nil {
+			d.Fatal(err)
+		}
+		if strings.Contains(string(body), someValue) {
+			d.Errorf("%s holds a value of a row", file)
+		}
+		d.dir.Write(d.T, "changed", strings.NewReplacer(`"migrated": 100`, `"migrated": 99`, `"migrated":100`, `"migrated":99`).Replace(string(body)))
+		d.does(programs.Aggregator, []string{"report", "--verify", "changed"}, 3, "digest: the file says", "users.migrated: 99 in the file, 100 by now")
+		alone = d.start(programs.Aggregator, map[string]string{"TARGET_DSN": ""}, "report", "--verify", "changed")
+		d.ends(alone, 3, "digest: the file says")
+	}
+	d.does(programs.Aggregator, []string{"report", "--verify", "migration.yaml"}, 1, "neither a report in JSON, nor an HTML page")
+	d.does(programs.Aggregator, []string{"report", "--verify", "report.json", "--to", "x"}, 2, "goes not with --verify")
 }
 
 func TestForeignMessages(t *testing.T) {

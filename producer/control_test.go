@@ -159,6 +159,11 @@ func TestAMigrationIsSteered(t *testing.T) {
 	h.until("the queue to hand out tasks", func() bool { return !paused() })
 	h.until("more shards to be done", func() bool { return h.ask(helmDone) != done })
 	h.steers("resume", 0, "lab was not paused")
+	h.steers("limit rows=20", 0, "the limits are set") // so that shards are in work
+	h.until("shards in work", h.asks("true", `SELECT (count(*) > 0)::text FROM rehome.shard WHERE state = 'planned' AND holder IS NOT NULL`))
+	h.steers("pause --now", 0, "in work:", "rolled back", "producer resume goes on")
+	h.holds("0", `SELECT count(*) FROM rehome.shard WHERE state = 'planned' AND holder IS NOT NULL`)
+	h.steers("resume", 0, "lab goes on: seen by 2 of 2 workers")
 	h.steers("limit rows=off slots=3", 0, "lab is loading: the limits are set, and seen by 2 of 2 workers", "rows off ", "slots 3 ")
 	if exit := run.Wait(h.ctx); exit != 0 {
 		t.Errorf("the run ends with %d:\n%s", exit, run.Stderr())

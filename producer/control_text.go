@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -15,6 +16,8 @@ func pausedText(w io.Writer, s *producer.Standing) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is paused: %s\n", s.Migration, seenText(s))
 	switch busy := s.Workers.Busy; {
+	case s.Paused != nil && s.Paused.Rollback && s.Paused.InWork > 0:
+		rolledBackText(&b, s.Paused, busy)
 	case busy > 0 && s.Paused != nil && s.Paused.Rollback:
 		fmt.Fprintf(&b, "%s in work: being rolled back\n", counted(busy, "shard"))
 	case busy > 0:
@@ -26,6 +29,18 @@ func pausedText(w io.Writer, s *producer.Standing) error {
 	b.WriteString("producer resume goes on\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// rolledBackText says what became of the shards that were in work.
+func rolledBackText(b *strings.Builder, p *producer.Paused, busy int) {
+	fmt.Fprintf(b, "%s in work: %s rolled back", counted(p.InWork, "shard"), report.Number(int64(p.Given)))
+	if ended := p.InWork - p.Given - busy; ended > 0 {
+		fmt.Fprintf(b, ", %s ended before that", report.Number(int64(ended)))
+	}
+	if busy > 0 {
+		fmt.Fprintf(b, ", %s still being rolled back", report.Number(int64(busy)))
+	}
+	b.WriteByte('\n')
 }
 
 func resumedText(w io.Writer, s *producer.Standing, was bool) error {
@@ -47,7 +62,7 @@ func stillText(b *strings.Builder, s *producer.Standing) {
 		fmt.Fprintf(b, "it is halted: %s; the next producer run looks at it again\n", s.Halted)
 	}
 	if s.Deadline != nil {
-		fmt.Fprintf(b, "no shard is in work behind %s, as --until of the last run says\n", minute(*s.Deadline))
+		fmt.Fprintf(b, "no shard is in work behind %s, as --until of the last run says\n", cmp.Or(s.Until, minute(*s.Deadline)))
 	}
 	for _, slow := range s.Workers.Slow {
 		fmt.Fprintf(b, "%s: %s\n", counted(slow.Workers, "worker"), slow.Why)

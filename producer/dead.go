@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -59,8 +60,19 @@ func deadShowCommand(t *telemetry.Telemetry) *cobra.Command {
 			})
 		},
 	}, s)
-	c.Args = cobra.ExactArgs(1)
+	c.Args = oneID
 	return c
+}
+
+// oneID refuses any number of IDs but one.
+func oneID(_ *cobra.Command, args []string) error {
+	switch len(args) {
+	case 1:
+		return nil
+	case 0:
+		return errors.New("no ID is given: name one dead shard as producer dead list prints them")
+	}
+	return fmt.Errorf("%d IDs are given, and one is taken at a time", len(args))
 }
 
 func deadRepublishCommand(t *telemetry.Telemetry) *cobra.Command {
@@ -145,7 +157,7 @@ func deadDiscardCommand(t *telemetry.Telemetry) *cobra.Command {
 			})
 		},
 	}, s)
-	c.Args = cobra.ExactArgs(1)
+	c.Args = oneID
 	c.Flags().StringVar(&reason, "reason", "", "why; the report carries it, so name nobody in it")
 	return c
 }

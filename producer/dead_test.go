@@ -167,7 +167,7 @@ func TestDeadLetters(t *testing.T) {
 		for args, says := range map[string]string{
 			"dead": "say what to do", "dead republish": "--cause CAUSE or --all", "dead republish --all 1": "exclude one another", "dead republish 999": "is no shard",
 			"dead republish " + ids[0] + " x": "is not an ID", "dead show 0": "is not dead", "dead show 0.7": "is no shard", "dead discard " + ids[0]: "--reason",
-			"dead show": "accepts 1 arg", "dead list --migration other": "has no migration other", "dead list 1": "unknown command",
+			"dead show": "no ID is given", "dead list --migration other": "has no migration other", "dead list 1": "unknown command",
 		} {
 			l.does(args, 2, says)
 		}
@@ -296,7 +296,8 @@ func TestDiscardedAfterwards(t *testing.T) {
 			t.Errorf("audit ends with %d:\n%s%s", got, p.Stdout(), p.Stderr())
 		}
 		p = l.dir.Start(t, programs.Aggregator, l.environment(), "explain", "6")
-		if got := p.Wait(l.ctx); got != 0 || !strings.Contains(p.Stdout(), "LEFT OUT") || !strings.Contains(p.Stdout(), "discarded") {
+		if got := p.Wait(l.ctx); got != 0 || !strings.Contains(p.Stdout(), "LEFT OUT") || !strings.Contains(p.Stdout(), "was discarded: test accounts of 2011") ||
+			!strings.Contains(p.Stdout(), "producer dead republish "+next(ids[0])+" takes it back") {
 			t.Errorf("explain ends with %d:\n%s%s", got, p.Stdout(), p.Stderr())
 		}
 	})

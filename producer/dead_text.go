@@ -72,12 +72,8 @@ func deadShowText(w io.Writer, s *producer.DeadShow) error {
 	}
 	b.WriteByte('\n')
 	report.Columns(&b, rows)
-	rows = [][]string{{"AT", "GENERATION", "ATTEMPT", "WHAT", "DETAIL"}}
-	for _, e := range s.Events {
-		rows = append(rows, []string{e.At.UTC().Format(time.RFC3339), fmt.Sprint(e.Generation), fmt.Sprint(e.Attempt), e.What, string(e.Detail)})
-	}
 	b.WriteByte('\n')
-	report.Columns(&b, rows)
+	s.EventsText(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -162,7 +162,7 @@ func TestGates(t *testing.T) {
 		p.Paused(d.ctx)
 		d.inTarget(`UPDATE rehome.shard SET state = 'dead', receipt = '{"state": "dead"}', xid = pg_current_xact_id() WHERE wave = 0 AND ordinal = 0`)
 		p.Release()
-		d.ends(p, 7, "the gate of wave casual is closed: 1 of its shards are dead", "producer dead list")
+		d.ends(p, 7, "the gate of wave casual is closed: 1 of its shards is dead; nothing of wave regulars is published. producer dead list")
 		if n := d.count(behindGate); n != 0 {
 			t.Errorf("%d shards behind a gate that is closed were begun", n)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"rehome/pkg/aggregator"
 	"rehome/pkg/legacy"
 	"rehome/pkg/mapping"
 	"rehome/pkg/producer"
@@ -125,8 +126,7 @@ func with(c *cobra.Command, s *settings.Settings, t *telemetry.Telemetry, refuse
 
 // show prints the report and ends the command with its exit status.
 func show(c *cobra.Command, s *settings.Settings, r *report.Report) error {
-	err := r.Write(c.OutOrStdout(), s.Format)
-	if err != nil {
+	if err := aggregator.Print(c.OutOrStdout(), r, s.Format, settings.Operator(), c.CommandPath()); err != nil {
 		return err
 	}
 	return settings.WithExit(r.Exit(), nil)

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"rehome/pkg/mapping"
+	"rehome/pkg/producer"
 	"rehome/pkg/queue"
+	"rehome/pkg/report"
 	"rehome/pkg/settings"
 	"rehome/pkg/telemetry"
 )
@@ -21,7 +25,13 @@ func resetCommand(t *telemetry.Telemetry) *cobra.Command {
 		Use:   "reset",
 		Short: "take out what the manifests say we wrote, and the ledger (for rehearsals)",
 		RunE: func(c *cobra.Command, _ []string) error {
-			return with(c, s, t, func(file *mapping.File) error { return confirmed(s, file) }, func(session *session) error { return session.reset(c.Context(), s, t) })
+			return with(c, s, t, func(file *mapping.File) error { return confirmed(s, file) }, func(session *session) error {
+				gone, err := session.reset(c.Context(), s, t)
+				if gone != nil {
+					err = errors.Join(err, removalText(c.OutOrStdout(), gone))
+				}
+				return err
+			})
 		},
 	}, s)
 }
@@ -35,28 +45,60 @@ func confirmed(s *settings.Settings, file *mapping.File) error {
 		" and its ledger: say --yes if that is wanted"))
 }
 
-// reset takes the migration out of target and ledger, and then what its queue still has.
-func (s *session) reset(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) error {
+// reset takes the migration out of target and ledger, and then what its queue still has. It returns what it has taken out also where the queue could not be cleared.
+func (s *session) reset(ctx context.Context, from *settings.Settings, t *telemetry.Telemetry) (*producer.Removal, error) {
 	if from.NATS == nil {
-		if err := s.Reset(ctx); err != nil {
-			return err
+		gone, err := s.Reset(ctx)
+		if err != nil {
+			return nil, err
 		}
 		if err := os.RemoveAll(queue.Store(s.File.Name.Text)); err != nil {
-			return fmt.Errorf("the migration is out of the target; remove what its queue has left: %w", err)
+			return gone, leftInQueue(err)
 		}
 		_ = os.Remove(filepath.Dir(queue.Store(s.File.Name.Text))) // unless it holds others
-		return nil
+		return gone, nil
 	}
 	conn, err := connect(ctx, from, t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer conn.Close()
-	if err := s.Reset(ctx); err != nil {
-		return err
+	gone, err := s.Reset(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if err := conn.Delete(ctx, s.File.Name.Text); err != nil {
-		return fmt.Errorf("the migration is out of the target; remove what its queue has left: %w", err)
+		return gone, leftInQueue(err)
 	}
-	return nil
+	return gone, nil
+}
+
+func leftInQueue(err error) error {
+	return fmt.Errorf("the migration is out of the target; remove what its queue has left: %w", err)
+}
+
+// removalText says what was taken out.
+func removalText(w io.Writer, r *producer.Removal) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is out of the target and of the ledger: %s taken out\n", r.Migration, countedRows(r.Rows()))
+	rows := [][]string{{"TABLE", "ROWS TAKEN OUT"}}
+	for _, t := range r.Tables {
+		rows = append(rows, []string{t.Into, report.Number(t.Rows)})
+	}
+	if len(r.Tables) > 0 {
+		b.WriteByte('\n')
+		report.Columns(&b, rows)
+	}
+	if r.Parts > 0 {
+		fmt.Fprintf(&b, "\nconstraints and indexes that a run had left off are back: %s\n", report.Number(int64(r.Parts)))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func countedRows(n int64) string {
+	if n == 1 {
+		return "1 row was"
+	}
+	return report.Number(n) + " rows were"
 }

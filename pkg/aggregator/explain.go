@@ -48,6 +48,7 @@ type ExplainedShard struct {
 	Trace    string     `json:"trace_id,omitempty"`
 	Mapping  string     `json:"mapping"`
 	Error    string     `json:"error,omitempty"`
+	Reason   string     `json:"reason,omitempty"` // why a person has let it go
 	Done     *time.Time `json:"done_at,omitempty"`
 }
 
@@ -132,6 +133,9 @@ func Explain(ctx context.Context, l *ledger.Ledger, from *legacy.DB, name, user 
 		}
 	}
 	e.tell(story)
+	if err := e.discarded(ctx); err != nil {
+		return nil, err
+	}
 	e.advise()
 	return e.out, nil
 }

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"rehome/pkg/ledger"
 	"rehome/pkg/plan"
 	"rehome/pkg/report"
+	"rehome/pkg/shard"
 )
 
 // tell takes over what the ledger knows.
@@ -51,6 +53,22 @@ func (e *explainer) tell(s *ledger.Story) {
 	for _, lost := range s.Originals {
 		o.Originals = append(o.Originals, ExplainedOriginal{Table: e.table(lost.Entry), Column: lost.Column, Rule: lost.Rule, Rows: lost.Rows})
 	}
+}
+
+// discarded adds why shards were let go.
+func (e *explainer) discarded(ctx context.Context) error {
+	if !slices.ContainsFunc(e.out.Shards, func(s ExplainedShard) bool { return s.State == string(shard.Discarded) }) {
+		return nil
+	}
+	discards, err := e.ledger.Discards(ctx, e.m.Name)
+	for i := range e.out.Shards {
+		for _, d := range discards {
+			if s := &e.out.Shards[i]; s.Shard == d.ID.String() {
+				s.Reason = d.Reason
+			}
+		}
+	}
+	return err
 }
 
 // value adds what the row's column of the cause holds, if it was read.
@@ -129,6 +147,12 @@ func (e *explainer) advise() {
 		say("The user is planned and no shard has come to them yet: let producer run go on.")
 	case "vanished":
 		say("The legacy database had no such user any more when the user was to be done again: nothing is to be done.")
+	}
+	for _, s := range o.Shards {
+		if s.State == string(shard.Discarded) {
+			_, id, _ := strings.Cut(s.Shard, "/")
+			say("The user's shard was let go (%s): producer dead republish %s takes it back.", s.Reason, id)
+		}
 	}
 	collides := func(r ExplainedRow) bool { return r.Cause == o.Cause && len(r.Others) > 0 } // which says more
 	if o.State == "quarantined" && !slices.ContainsFunc(o.SetAside, collides) {

@@ -72,6 +72,9 @@ func (e *Explanation) shards(b *strings.Builder) {
 		if s.Error != "" {
 			fmt.Fprintf(b, "%s failed: %s\n", s.Shard, s.Error)
 		}
+		if s.Reason != "" {
+			fmt.Fprintf(b, "%s was discarded: %s\n", s.Shard, s.Reason)
+		}
 	}
 }
 

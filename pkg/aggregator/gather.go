@@ -11,7 +11,7 @@ import (
 )
 
 // throughputBuckets is into how many parts the time of the load is cut: what a plot has room for.
-const throughputBuckets = 180
+const throughputBuckets = 120
 
 // addCosts adds what the migration has taken: phases, what slots were at, throughput, and with what it was done.
 func addCosts(ctx context.Context, l *ledger.Ledger, name string, record *plan.Record, f *report.Facts) error {
@@ -32,6 +32,16 @@ func addCosts(ctx context.Context, l *ledger.Ledger, name string, record *plan.R
 	}
 	f.Timings.Work = report.Work{Shards: measured, Read: seconds(t.Read), Convert: seconds(t.Convert), Copy: seconds(t.Copy), ReadBack: seconds(t.ReadBack),
 		Close: seconds(t.Close), Bytes: t.Bytes}
+	tables, err := l.TableTimes(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if t.Entry >= len(f.Spent) {
+			f.Spent = append(f.Spent, make([]report.TableTime, t.Entry+1-len(f.Spent))...)
+		}
+		f.Spent[t.Entry] = report.TableTime{Took: time.Duration(t.Millis) * time.Millisecond, Bytes: t.Bytes}
+	}
 	through, err := l.Throughput(ctx, name, throughputBuckets)
 	if err != nil || len(through.Buckets) == 0 {
 		return err

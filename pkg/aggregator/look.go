@@ -27,6 +27,8 @@ type Looker struct {
 	asked   time.Time // for waves
 	speed   speed
 	clocked time.Time // when speed was measured
+	until   string    // how the operator has said the deadline
+	said    time.Time // the deadline that it is of
 }
 
 // speed is how long the shards that ended last have taken for so many rows.
@@ -45,6 +47,7 @@ type Sight struct {
 	Setbacks  ledger.Setbacks
 
 	speed speed
+	until string
 }
 
 // Look looks at the migration, which was loaded a moment ago.
@@ -74,8 +77,26 @@ func (l *Looker) Look(ctx context.Context, m *ledger.Migration) (s *Sight, err e
 		}
 		l.clocked = time.Now()
 	}
-	s.Waves, s.speed = l.waves, l.speed
+	if err := l.askUntil(ctx, s.Controls.Deadline); err != nil {
+		return nil, err
+	}
+	s.Waves, s.speed, s.until = l.waves, l.speed, l.until
 	return s, nil
+}
+
+// askUntil asks how the operator has said the deadline, once for each.
+func (l *Looker) askUntil(ctx context.Context, deadline time.Time) (err error) {
+	if deadline.Equal(l.said) {
+		return nil
+	}
+	l.until = ""
+	if !deadline.IsZero() {
+		if l.until, err = l.Ledger.Until(ctx, l.Name); err != nil {
+			return err
+		}
+	}
+	l.said = deadline
+	return nil
 }
 
 // PerShard returns about how long a shard of so many rows takes one slot; 0 where that cannot be told yet.
@@ -105,7 +126,7 @@ func (s *Sight) Progress() report.Progress {
 func (s *Sight) controls() report.Controls {
 	c := s.Controls
 	out := report.Controls{
-		Halted: c.Halted, Paused: c.Paused, PausedAt: c.PausedAt, Rollback: c.Rollback, Limits: c.Limits, Deadline: c.Deadline, Left: c.Left,
+		Halted: c.Halted, Paused: c.Paused, PausedAt: c.PausedAt, Rollback: c.Rollback, Limits: c.Limits, Deadline: c.Deadline, Left: c.Left, Until: s.until,
 	}
 	if c.Limits.Measured() && c.Measured >= 0 && c.Measured <= throttle.Stale {
 		out.Gauge = c.Gauge

@@ -78,6 +78,8 @@ func (v *Verification) Text(w io.Writer) error {
 	line("digest", v.Proof.Wrong, "intact: "+v.Proof.Digest)
 	const notGiven = "TARGET_DSN is not given"
 	switch {
+	case v.Looked && len(v.Proof.Wrong) > 0:
+		line("seal", v.Seal, "made by this ledger, for what the file held before it was changed")
 	case v.Looked:
 		line("seal", v.Seal, "made by this ledger")
 	case v.Asked:

@@ -55,7 +55,7 @@ type Begun struct {
 
 // NoteBegun notes a start of a run; the target's version is asked for.
 func (l *Ledger) NoteBegun(ctx context.Context, name string, b Begun) error {
-	if err := l.pool.QueryRow(ctx, `SELECT 'PostgreSQL ' || current_setting('server_version')`).Scan(&b.Target); err != nil {
+	if err := l.pool.QueryRow(ctx, `SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)`).Scan(&b.Target); err != nil {
 		return fmt.Errorf("ask for the version of the target server: %w", err)
 	}
 	return event(ctx, l.pool, name, -1, 0, 0, "begun", b)
@@ -116,4 +116,18 @@ func (l *Ledger) Timing(ctx context.Context, name string) (sum shard.Timing, mea
 		return sum, 0, fmt.Errorf("ask what the shards of migration %s have spent their time on: %w", name, err)
 	}
 	return sum, measured, nil
+}
+
+// TableTimes returns what the entries have taken of the time of the shards that are done, and the bytes that were copied for each, by entry; none where no shard has measured it.
+func (l *Ledger) TableTimes(ctx context.Context, name string) ([]shard.TableTiming, error) {
+	what := "ask how long the tables of migration " + name + " have taken"
+	rows, err := l.pool.Query(ctx, `
+		SELECT (t->>'entry')::int, sum((t->>'ms')::bigint)::bigint, sum((t->>'bytes')::bigint)::bigint
+		  FROM rehome.shard s CROSS JOIN LATERAL jsonb_array_elements(s.receipt->'timing'->'tables') AS t
+		 WHERE s.migration = $1 AND s.state = 'done' AND s.kind <> 'audit'
+		 GROUP BY 1 ORDER BY 1`, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return collect(rows, what, func(t *shard.TableTiming) []any { return []any{&t.Entry, &t.Millis, &t.Bytes} })
 }

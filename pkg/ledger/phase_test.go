@@ -16,7 +16,7 @@ func (b *bench) worked(kind string, wave, began, ended, written int) {
 	b.exec(`
 		INSERT INTO rehome.shard (migration, ordinal, generation, kind, wave, entry, cell_first, cell_limit, users, weight, parent, state, mapping_hash,
 		                          receipt, xid, written, claimed_at, done_at)
-		SELECT 'm', 100 + count(*), 0, $1, $2, -1, 0, 0, 0, 0, -1, 'done', 'hash', '{"timing": {"read_ms": 1, "convert_ms": 2, "copy_ms": 3, "read_back_ms": 4, "close_ms": 5, "bytes": 6}}',
+		SELECT 'm', 100 + count(*), 0, $1, $2, -1, 0, 0, 0, 0, -1, 'done', 'hash', '{"timing": {"read_ms": 1, "convert_ms": 2, "copy_ms": 3, "read_back_ms": 4, "close_ms": 5, "bytes": 6, "tables": [{"entry": 0, "ms": 2, "bytes": 3}, {"entry": 2, "ms": 1, "bytes": 0}]}}',
 		       pg_current_xact_id(), $5, '2026-03-01 22:00 UTC'::timestamptz + $3 * interval '1 second', '2026-03-01 22:00 UTC'::timestamptz + $4 * interval '1 second'
 		  FROM rehome.shard`, kind, wave, began, ended, written)
 }
@@ -74,6 +74,13 @@ func TestWaveTimes(t *testing.T) {
 			{Wave: 0, Shards: 4, Written: 400, Wall: 22 * time.Second, Slots: 26 * time.Second}, {Wave: 1, Shards: 1, Written: 7, Wall: time.Second, Slots: time.Second},
 			{Wave: 2, Redo: true, Shards: 1, Written: 1, Wall: 4 * time.Second, Slots: 4 * time.Second},
 		}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Error(err, diff)
+		}
+	})
+	t.Run("and so is what each entry has taken", func(t *testing.T) {
+		got, err := b.TableTimes(t.Context(), "m")
+		want := []shard.TableTiming{{Entry: 0, Millis: 14, Bytes: 21}, {Entry: 2, Millis: 7}}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Error(err, diff)
 		}

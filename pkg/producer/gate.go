@@ -160,7 +160,7 @@ func (l *looker) judge(ctx context.Context, wave int) (*judged, error) {
 // closedFor returns why the gate of a wave is closed, of which nothing is left to do; nothing where it passes.
 func closedFor(file *mapping.File, w ledger.Wave, sums []shard.Table) (reasons []string) {
 	if w.Dead > 0 {
-		reasons = append(reasons, report.Number(int64(w.Dead))+" of its shards are dead")
+		reasons = append(reasons, report.Number(int64(w.Dead))+" of its shards "+isAre(int64(w.Dead))+" dead")
 	}
 	var unexplained int64
 	differs := false
@@ -169,7 +169,7 @@ func closedFor(file *mapping.File, w ledger.Wave, sums []shard.Table) (reasons [
 		differs = differs || t.Read != t.Source || t.Expected != t.Stored
 	}
 	if unexplained > 0 {
-		reasons = append(reasons, report.Number(unexplained)+" of its rows are unexplained")
+		reasons = append(reasons, report.Number(unexplained)+" of its rows "+isAre(unexplained)+" unexplained")
 	}
 	if differs {
 		reasons = append(reasons, "what of it is stored is not what was read")
@@ -180,17 +180,28 @@ func closedFor(file *mapping.File, w ledger.Wave, sums []shard.Table) (reasons [
 	}
 	tried := w.Migrated + w.Quarantined
 	if tried >= least && 100*float64(w.Quarantined) > limit*float64(tried) {
-		reasons = append(reasons, fmt.Sprintf("%s of %s users tried are quarantined, more than the %g%% that it allows", report.Number(w.Quarantined),
-			report.Number(tried), limit))
+		reasons = append(reasons, fmt.Sprintf("%s of %s users tried %s quarantined, more than the %g%% that it allows", report.Number(w.Quarantined),
+			report.Number(tried), isAre(w.Quarantined), limit))
 	}
 	return reasons
 }
 
+func isAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
 // remedy says what to do about a gate that is closed.
 func (l *looker) remedy(gate *judged) string {
+	const dead = "producer dead list tells why shards are dead, and producer dead republish and discard settle them"
 	what := "Look at the causes in aggregator report, and mend the mapping, or raise the gate's limit"
-	if gate.dead > 0 {
-		what += "; producer dead list tells why shards are dead, and producer dead republish and discard settle them"
+	switch {
+	case gate.dead > 0 && len(gate.Reasons) == 1:
+		what = dead
+	case gate.dead > 0:
+		what += "; " + dead
 	}
 	return fmt.Sprintf("%s. Then start producer run again, which judges the gate anew; producer run --pass %s goes on all the same", what, l.waveName(gate.Wave))
 }

@@ -28,18 +28,18 @@ func TestGateOfAWave(t *testing.T) {
 		{"nothing to judge passes", ledger.Wave{}, nil, ""},
 		{"as much as the limit allows passes", ledger.Wave{Migrated: 990, Quarantined: 10}, sum(1000, 1000), ""},
 		{"one user more does not", ledger.Wave{Migrated: 989, Quarantined: 11}, nil, "11 of 1,000 users tried are quarantined, more than the 1% that it allows"},
-		{"a gate of its own has no least number of users", ledger.Wave{Migrated: 1, Quarantined: 1}, nil, "1 of 2 users tried are quarantined, more than the 1% that it allows"},
+		{"a gate of its own has no least number of users", ledger.Wave{Migrated: 1, Quarantined: 1}, nil, "1 of 2 users tried is quarantined, more than the 1% that it allows"},
 		{"without one, stop.quarantined holds", ledger.Wave{Wave: 1, Migrated: 900, Quarantined: 100}, nil,
 			"100 of 1,000 users tried are quarantined, more than the 5% that it allows"},
 		{"which has a least number of users", ledger.Wave{Wave: 1, Migrated: 899, Quarantined: 100}, nil, ""},
 		{"a dead shard closes it", ledger.Wave{Dead: 2}, nil, "2 of its shards are dead"},
 		{"one that was discarded is settled", ledger.Wave{Discarded: 2}, nil, ""},
 		{"rows that ended nowhere close it", ledger.Wave{}, sum(10, 7), "3 of its rows are unexplained"},
-		{"rows that ended twice close it", ledger.Wave{}, sum(10, 11), "1 of its rows are unexplained"},
+		{"rows that ended twice close it", ledger.Wave{}, sum(10, 11), "1 of its rows is unexplained"},
 		{"rows that were not read close it", ledger.Wave{}, []shard.Table{{Source: 3, Read: 2, Written: 3}}, "what of it is stored is not what was read"},
 		{"a checksum that differs closes it", ledger.Wave{}, []shard.Table{{Stored: checksum.Row("t", []byte("x"))}}, "what of it is stored is not what was read"},
-		{"all reasons are told", ledger.Wave{Dead: 1, Quarantined: 1}, sum(2, 1), "1 of its shards are dead\n1 of its rows are unexplained\n" +
-			"1 of 1 users tried are quarantined, more than the 1% that it allows"},
+		{"all reasons are told", ledger.Wave{Dead: 1, Quarantined: 1}, sum(2, 1), "1 of its shards is dead\n1 of its rows is unexplained\n" +
+			"1 of 1 users tried is quarantined, more than the 1% that it allows"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, strings.Join(closedFor(file, tt.wave, tt.sums), "\n")); diff != "" {

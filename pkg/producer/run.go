@@ -70,7 +70,6 @@ func (r *Run) run(ctx context.Context) (*report.Report, error) {
 
 // show tells whoever watches how far the run has come.
 func (r *Run) show(p report.Progress) {
-	p.Controls.Until = r.options.Until.Text
 	if r.shown = p; r.options.Progress != nil {
 		r.options.Progress(p)
 	}

@@ -38,6 +38,7 @@ type Standing struct {
 	Halted    string         `json:"halted,omitzero"` // why, as something is wrong with the migration
 	Paused    *Paused        `json:"paused"`          // null while it is not
 	Deadline  *time.Time     `json:"deadline"`        // null without one
+	Until     string         `json:"until,omitzero"`  // Deadline as its operator has said it
 	Limits    map[string]any `json:"limits"`          // those that are set: numbers, and durations as text
 	Gauge     *Gauge         `json:"gauge"`           // null where nothing is to be measured, or was
 	Workers   report.Workers `json:"workers"`
@@ -50,7 +51,9 @@ type Standing struct {
 type Paused struct {
 	Reason   string    `json:"reason"`
 	Since    time.Time `json:"since"`
-	Rollback bool      `json:"rollback"` // shards in work are rolled back, too
+	Rollback bool      `json:"rollback"`   // shards in work are rolled back, too
+	InWork   int       `json:"in_work"`    // shards, when it was told; 0 of one that was there already, as is the next
+	Given    int       `json:"given_back"` // of these, as they were rolled back
 }
 
 // A Gauge is what was measured of the databases, and what follows.
@@ -76,10 +79,20 @@ const (
 // Pause has the workers take no shard until Resume, and with rollback roll back those in work. It returns what that has come to when all have seen it, or after two
 // seconds; those who have not cannot claim a shard either.
 func (s *Steering) Pause(ctx context.Context, reason string, rollback bool) (*Standing, error) {
+	before, _, err := s.ledger.InWork(ctx, s.m.Name)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.ledger.Pause(ctx, s.m.Name, reason, rollback); err != nil {
 		return nil, err
 	}
-	return s.await(ctx, func(now *Standing) bool { return !rollback || now.Workers.Busy == 0 })
+	now, err := s.await(ctx, func(now *Standing) bool { return !rollback || now.Workers.Busy == 0 })
+	if err != nil || now.Paused == nil {
+		return now, err
+	}
+	now.Paused.InWork = len(before)
+	now.Paused.Given, err = s.ledger.Given(ctx, s.m.Name, before)
+	return now, err
 }
 
 // Resume ends a pause, and reports whether there was one. It returns as Pause does.
@@ -142,7 +155,7 @@ func (s *Steering) Look(ctx context.Context) (*Standing, error) {
 		now.Paused = &Paused{Reason: c.Paused, Since: c.PausedAt, Rollback: c.Rollback}
 	}
 	if !c.Deadline.IsZero() {
-		now.Deadline = &c.Deadline
+		now.Deadline, now.Until = &c.Deadline, p.Controls.Until
 	}
 	if c.Limits.Measured() && c.Measured >= 0 {
 		now.Gauge = &Gauge{Pace: c.Gauge.Pace, Reason: c.Gauge.Reason, Age: c.Measured.Seconds(), Measured: c.Gauge, Load: map[string]string{}}

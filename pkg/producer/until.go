@@ -39,6 +39,9 @@ func (r *Run) limitTime(ctx context.Context) error {
 	if left <= 0 {
 		return &Stopped{fmt.Sprintf("the time is up (%s) before anything was published; the next run goes on", until.Text)}
 	}
+	if err := r.ledger.NoteUntil(ctx, r.m.Name, until.Text); err != nil {
+		return err
+	}
 	if _, err := r.ledger.SetDeadline(ctx, r.m.Name, left); err != nil {
 		return err
 	}

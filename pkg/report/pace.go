@@ -3,6 +3,8 @@ package report
 import (
 	"slices"
 	"time"
+
+	"rehome/pkg/throttle"
 )
 
 // Timing of a Pace.
@@ -24,6 +26,7 @@ const (
 // samples however often it is fed.
 type Pace struct {
 	samples []sample
+	limits  throttle.Limits // by which Follow has seen the run go
 }
 
 type sample struct {
@@ -64,10 +67,11 @@ func (p *Pace) Add(at time.Time, rows, users int64) {
 // Forget begins anew, as a run does that was paused: what came before says nothing about what comes.
 func (p *Pace) Forget() { p.samples = nil }
 
-// Follow takes in a progress at the given time. While the run is paused or halted it forgets.
+// Follow takes in a progress at the given time. While the run is paused or halted it forgets, and so it does when the limits become others.
 func (p *Pace) Follow(of Progress, now time.Time) {
-	if of.Controls.Paused != "" || of.Controls.Halted != "" {
+	if of.Controls.Paused != "" || of.Controls.Halted != "" || of.Controls.Limits != p.limits {
 		p.Forget()
+		p.limits = of.Controls.Limits
 	}
 	p.Add(now, of.Moved, of.tried())
 }

@@ -25,9 +25,18 @@ type Timing struct {
 	ReadBack int64 `json:"read_back_ms"`
 	Close    int64 `json:"close_ms"` // without the receipt, which tells it, and the COMMIT
 	Bytes    int64 `json:"bytes"`    // encoded, of the windows that were copied; a window that was undone counts, too
+
+	Tables []TableTiming `json:"tables,omitempty"` // by entry; what was of none of them is in none
 }
 
-// Plus returns the sums of both.
+// A TableTiming is how long an attempt was at the rows of one entry, from reading to reading back.
+type TableTiming struct {
+	Entry  int   `json:"entry"`
+	Millis int64 `json:"ms"`
+	Bytes  int64 `json:"bytes"` // as in Timing
+}
+
+// Plus returns the sums of both; those of tables are not kept.
 func (t Timing) Plus(u Timing) Timing {
 	return Timing{
 		Read: t.Read + u.Read, Convert: t.Convert + u.Convert, Copy: t.Copy + u.Copy, ReadBack: t.ReadBack + u.ReadBack,

@@ -3,6 +3,7 @@ package target
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -10,11 +11,15 @@ import (
 )
 
 // A refusal is an error of the server without the server's own words, which may quote values.
-type refusal struct{ what, code, object, next string }
+type refusal struct{ what, code, object, table, next string }
 
 // Error says what was attempted, the SQLSTATE, the object concerned and what to do.
 func (r *refusal) Error() string {
-	text := r.what + ": PostgreSQL refuses with SQLSTATE " + r.code
+	text := r.what
+	if r.table != "" {
+		text += ", on table " + r.table
+	}
+	text += ": PostgreSQL refuses with SQLSTATE " + r.code
 	if r.object != "" {
 		text += " (" + r.object + ")"
 	}
@@ -39,7 +44,24 @@ func classify(err error, what, table string) error {
 		return redacted
 	}
 	kind, cause := judge(refused, table)
+	if about := (*refusal)(nil); kind == shard.Schema && errors.As(redacted, &about) {
+		about.table = tableOf(refused, what, table)
+		if about.next == "" {
+			about.next = "look at that table's kind, columns, triggers, rules and partitions, and mend what the server cannot do; producer check looks at it, and producer run goes on"
+		}
+	}
 	return shard.Fail(kind, cause, redacted)
+}
+
+// tableOf names the table that a failure of the schema is about, unless what was attempted names it already.
+func tableOf(e *pgconn.PgError, what, table string) string {
+	if e.TableName != "" {
+		table = e.SchemaName + "." + e.TableName
+	}
+	if strings.Contains(what, table) { // also where none is known
+		return ""
+	}
+	return table
 }
 
 // redact keeps of a server's error its SQLSTATE and names alone; other errors hold no values and stay in the chain.
@@ -140,7 +162,8 @@ var conditions = map[string]string{
 	"40001": "serialization failure", "40P01": "deadlock", "42501": "insufficient privilege", "42P01": "no such table",
 	"42703": "no such column", "53100": "disk full", "53200": "out of memory", "53300": "too many connections", "54000": "index row too large",
 	"55P03": "lock not available", "57P01": "session ended by an administrator", "25P03": "idle in transaction for too long",
-	"P0001": "raised by a trigger or function",
+	"P0001": "raised by a trigger or function", "0A000": "the server does not support it", "3F000": "no such schema", "42804": "types that do not fit",
+	"42809": "an object of the wrong kind", "42883": "no such function or operator", "428C9": "a column that is generated always", "42P10": "no such column or key",
 }
 
 func remedy(code string) string {

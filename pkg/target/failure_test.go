@@ -119,6 +119,17 @@ func TestClassify(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a failure of the schema names the table, the condition and what to do", func(t *testing.T) {
+		for want, err := range map[string]error{
+			"try, on table app.t: PostgreSQL refuses with SQLSTATE 0A000 (the server does not support it); look at that table": classify(&pgconn.PgError{Code: "0A000"}, "try", "app.t"),
+			"copy to app.t: PostgreSQL refuses with SQLSTATE 0A000 (the server does not support it); look at that table":       classify(&pgconn.PgError{Code: "0A000"}, "copy to app.t", "app.t"),
+			"try, on table app.u: PostgreSQL refuses with SQLSTATE 42P01 (no such table); the schema has changed":              classify(&pgconn.PgError{Code: "42P01", SchemaName: "app", TableName: "u"}, "try", "app.t"),
+		} {
+			if !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		}
+	})
 	t.Run("a cancelled context stays one", func(t *testing.T) {
 		if err := classify(context.Canceled, "try", ""); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)

@@ -2,7 +2,9 @@ package worker
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,10 +32,26 @@ type course struct {
 	inner          time.Duration // of all pieces so far: what a piece that has others in it takes off
 	pieces, unseen int
 	fill           fill
+	tables         map[int]*spent // by entry
+}
+
+// spent is what one entry has taken.
+type spent struct {
+	took  time.Duration
+	bytes int64
+}
+
+// spend counts time and bytes to an entry.
+func (c *course) spend(entry int, took time.Duration, bytes int64) {
+	if c.tables[entry] == nil {
+		c.tables[entry] = &spent{}
+	}
+	c.tables[entry].took += took
+	c.tables[entry].bytes += bytes
 }
 
 func newCourse(from legacy.Where, to *pgx.ConnConfig) *course {
-	c := &course{phases: map[shard.Phase]time.Duration{}}
+	c := &course{phases: map[shard.Phase]time.Duration{}, tables: map[int]*spent{}}
 	host, port, err := net.SplitHostPort(from.Address)
 	if err != nil {
 		host = from.Address // the path of a socket
@@ -119,9 +137,13 @@ func concluded(span trace.Span, err error) {
 // timing is what the attempt was at so far.
 func (c *course) timing() *shard.Timing {
 	of := func(p shard.Phase) int64 { return millis(c.phases[p]) }
-	return &shard.Timing{
+	t := &shard.Timing{
 		Read: of(shard.Reading), Convert: of(shard.Converting), Copy: of(shard.Copying), ReadBack: of(shard.ReadingBack), Close: of(shard.Closing), Bytes: c.bytes,
 	}
+	for _, entry := range slices.Sorted(maps.Keys(c.tables)) {
+		t.Tables = append(t.Tables, shard.TableTiming{Entry: entry, Millis: millis(c.tables[entry].took), Bytes: c.tables[entry].bytes})
+	}
+	return t
 }
 
 // attributes are the same for the attempt's span.

@@ -72,7 +72,7 @@ func TestTimeOfAnAttempt(t *testing.T) {
 			t.Fatalf("waited %s, %v", s.flow.Waited(), err)
 		}
 		at(shard.Closing, 7*time.Millisecond)
-		want := &shard.Timing{Read: 2000, Convert: 1000, Copy: 300, ReadBack: 200, Close: 7}
+		want := &shard.Timing{Read: 2000, Convert: 1000, Copy: 300, ReadBack: 200, Close: 7, Tables: []shard.TableTiming{{Entry: 0, Millis: 3000}}}
 		if diff := cmp.Diff(want, c.timing()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

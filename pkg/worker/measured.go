@@ -21,6 +21,7 @@ const stride = 16
 // A fill is how the rows of a window are converted, while they are read.
 type fill struct {
 	table   string
+	entry   int
 	began   time.Time // when the first of them came; zero without one
 	rows    int64
 	sampled time.Duration
@@ -38,13 +39,14 @@ func (f *fill) took() time.Duration {
 // filled ends the fill: its rows are on their way to the target, or there are no more.
 func (c *course) filled(ctx context.Context) {
 	f := c.fill
-	c.fill = fill{table: f.table}
+	c.fill = fill{table: f.table, entry: f.entry}
 	if f.rows == 0 {
 		return
 	}
 	took := f.took()
 	c.phases[shard.Converting] += took
 	c.inner += took
+	c.spend(f.entry, took, 0)
 	span := c.show(ctx, piece{phase: shard.Converting, verb: string(shard.Converting), table: f.table}, trace.WithTimestamp(f.began),
 		trace.WithAttributes(rowsKey.Int64(f.rows), attribute.Int64("rehome.convert_ms", millis(took))))
 	span.End()
@@ -113,7 +115,7 @@ func (s *source) Plain(ctx context.Context, e *mapping.RowPlan, slice shard.Slic
 // stream measures rows that come while others are converted and sent. What the worker has to wait for them, to be no faster than it may, is nobody's.
 func (s *source) stream(ctx context.Context, e *mapping.RowPlan, yield func(shard.Row) error, read func(func(shard.Row) error) error) error {
 	s.filled(ctx) // nothing is left of an entry before
-	s.fill.table = e.Into
+	s.fill.table, s.fill.entry = e.Into, e.Ordinal
 	var rows int64
 	span, began, inner, waited := s.show(ctx, s.reading(e.Source)), time.Now(), s.inner, s.flow.Waited()
 	converted := s.sampling(yield)
@@ -125,6 +127,7 @@ func (s *source) stream(ctx context.Context, e *mapping.RowPlan, yield func(shar
 	took := max(0, time.Since(began)-(s.inner-inner)-(s.flow.Waited()-waited))
 	s.phases[shard.Reading] += took
 	s.inner += took
+	s.spend(e.Ordinal, took, 0)
 	span.SetAttributes(semconv.DBResponseReturnedRows(int(rows)), attribute.Int64("rehome.read_ms", millis(took)))
 	concluded(span, err)
 	return err
@@ -140,11 +143,20 @@ func (s *sink) asking(p shard.Phase, verb, table string) piece {
 	return piece{p, verb, table, s.course.target}
 }
 
+// of starts a piece that is about the rows of one entry.
+func (s *sink) of(ctx context.Context, entry int, bytes int64, p piece, more ...attribute.KeyValue) (end func(error)) {
+	s.bytes += bytes
+	inner, done := s.inner, s.begin(ctx, p, more...)
+	return func(err error) {
+		done(err)
+		s.spend(entry, s.inner-inner, bytes)
+	}
+}
+
 // Copy is the Tx's.
 func (s *sink) Copy(ctx context.Context, w *shard.Window) error {
 	s.filled(ctx)
-	s.bytes += int64(len(w.Tuples))
-	end := s.begin(ctx, s.asking(shard.Copying, "COPY", w.Entry.Into), rowsKey.Int(len(w.Rows)), bytesKey.Int(len(w.Tuples)))
+	end := s.of(ctx, w.Entry.Ordinal, int64(len(w.Tuples)), s.asking(shard.Copying, "COPY", w.Entry.Into), rowsKey.Int(len(w.Rows)), bytesKey.Int(len(w.Tuples)))
 	err := s.Tx.Copy(ctx, w)
 	end(err)
 	return err
@@ -152,7 +164,7 @@ func (s *sink) Copy(ctx context.Context, w *shard.Window) error {
 
 // ReadBack is the Tx's.
 func (s *sink) ReadBack(ctx context.Context, w *shard.Window, yield func(tuple []byte) error) error {
-	end := s.begin(ctx, s.asking(shard.ReadingBack, "SELECT", w.Entry.Into), rowsKey.Int(len(w.Rows)))
+	end := s.of(ctx, w.Entry.Ordinal, 0, s.asking(shard.ReadingBack, "SELECT", w.Entry.Into), rowsKey.Int(len(w.Rows)))
 	err := s.Tx.ReadBack(ctx, w, yield)
 	end(err)
 	return err
@@ -181,8 +193,7 @@ func (s *sink) Stage(ctx context.Context, e *mapping.RowPlan, rows []shard.Stage
 	for i := range rows {
 		size += len(rows[i].Tuple)
 	}
-	s.bytes += int64(size)
-	end := s.begin(ctx, s.asking(shard.Copying, "COPY", e.Into), rowsKey.Int(len(rows)), bytesKey.Int(size), attribute.Bool("rehome.staged", true))
+	end := s.of(ctx, e.Ordinal, int64(size), s.asking(shard.Copying, "COPY", e.Into), rowsKey.Int(len(rows)), bytesKey.Int(size), attribute.Bool("rehome.staged", true))
 	err := s.Tx.Stage(ctx, e, rows)
 	end(err)
 	return err
@@ -190,7 +201,7 @@ func (s *sink) Stage(ctx context.Context, e *mapping.RowPlan, rows []shard.Stage
 
 // Compare is the Tx's: what stands is read, and compared with what was staged.
 func (s *sink) Compare(ctx context.Context, e *mapping.RowPlan, decide func(*shard.Compared) shard.Decision) error {
-	end := s.begin(ctx, s.asking(shard.ReadingBack, "SELECT", e.Into), attribute.Bool("rehome.staged", true))
+	end := s.of(ctx, e.Ordinal, 0, s.asking(shard.ReadingBack, "SELECT", e.Into), attribute.Bool("rehome.staged", true))
 	err := s.Tx.Compare(ctx, e, decide)
 	end(err)
 	return err
