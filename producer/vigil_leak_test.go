@@ -169,13 +169,13 @@ func (n *vigil) shown() {
 		paths = append(paths, fmt.Sprintf("/api/v1/shards/%d", ordinal), fmt.Sprintf("/api/v1/dead/%d.0", ordinal), fmt.Sprintf("/api/v1/dead/%d.1", ordinal))
 	}
 	for _, path := range paths {
-		body, err := n.get(n.pages + path)
+		body, err := n.get(n.pages+path, "Authorization", "Bearer "+nightToken)
 		if err != nil {
 			n.Fatal(err)
 		}
 		n.add("dashboard "+path, body)
 	}
-	for _, path := range boards {
+	for _, path := range append(boards, "/api/v1/dead/7.0") {
 		if !bytes.HasPrefix(n.latest("dashboard "+path), []byte("{")) && !bytes.HasPrefix(n.latest("dashboard "+path), []byte("<!")) {
 			n.Errorf("the dashboard's %s is %q", path, n.latest("dashboard "+path))
 		}

@@ -23,7 +23,7 @@ import (
 	"rehome/pkg/sandbox/programs"
 )
 
-const nightLimit = 4 * time.Minute
+const nightLimit = 8 * time.Minute // on a machine with much else to do
 
 // Evidence is what has left the processes of a vigil, by where it was found. What is there twice is kept once.
 type evidence struct {
@@ -66,7 +66,7 @@ type vigil struct {
 	addresses  map[string]string // of the health listeners, by process
 	pages      string            // address of the dashboard
 	watching   errgroup.Group
-	scrapes    []time.Duration // how long they took; to be read when all is over
+	scrapes    []time.Duration // how long they took
 	pushed     [][]byte        // to the collector, of metrics
 	report     report.Report
 	producer   *programs.Process
