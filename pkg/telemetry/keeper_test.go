@@ -133,6 +133,15 @@ func TestWhatASamplerLeavesOut(t *testing.T) {
 		first.End()
 		tr.wantExported("first", "second", "third")
 	})
+	t.Run("is of another part where the trace has come back by a message", func(t *testing.T) {
+		tr := newTracer(t, ratio("0"))
+		ctx, first := tr.Start(t.Context(), "first")
+		_, back := tr.Start(trace.ContextWithRemoteSpanContext(t.Context(), trace.SpanContextFromContext(ctx)), "back")
+		Fail(first, failed)
+		first.End()
+		back.End()
+		tr.wantExported("first")
+	})
 	t.Run("is held in bounds", func(t *testing.T) {
 		tr := newTracer(t, ratio("0"))
 		ctx, first := tr.Start(t.Context(), "first")

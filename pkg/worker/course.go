@@ -29,7 +29,7 @@ type course struct {
 	legacy, target []attribute.KeyValue // what is asked there
 	phases         map[shard.Phase]time.Duration
 	bytes          int64
-	inner          time.Duration // of all pieces so far: what a piece that has others in it takes off
+	inner          time.Duration // of all pieces so far: what reading, which has others in it, takes off
 	pieces, unseen int
 	fill           fill
 	tables         map[int]*spent // by entry
@@ -115,9 +115,9 @@ func (c *course) show(ctx context.Context, p piece, more ...trace.SpanStartOptio
 
 // begin starts a piece. Its end is to be called with how it ended.
 func (c *course) begin(ctx context.Context, p piece, more ...attribute.KeyValue) (end func(error)) {
-	span, began, inner := c.show(ctx, p, trace.WithAttributes(more...)), time.Now(), c.inner
+	span, began := c.show(ctx, p, trace.WithAttributes(more...)), time.Now()
 	return func(err error) {
-		took := time.Since(began) - (c.inner - inner)
+		took := time.Since(began)
 		c.phases[p.phase] += took
 		c.inner += took
 		concluded(span, err)

@@ -51,7 +51,7 @@ func TestTimeOfAnAttempt(t *testing.T) {
 		n := 0
 		take := func(shard.Row) error {
 			spend(time.Millisecond)
-			if n++; n%100 == 0 { // the window is full
+			if n++; n%97 == 0 { // the window is full, when a row is measured
 				c.filled(t.Context())
 				at(shard.Copying, 30*time.Millisecond)
 				at(shard.ReadingBack, 20*time.Millisecond)
@@ -59,7 +59,7 @@ func TestTimeOfAnAttempt(t *testing.T) {
 			return nil
 		}
 		err := s.stream(t.Context(), &mapping.RowPlan{Source: "users", Into: "app.users"}, take, func(yield func(shard.Row) error) error {
-			for range 1000 {
+			for range 970 {
 				spend(2 * time.Millisecond) // until it has come
 				if err := yield(shard.Row{}); err != nil {
 					return err
@@ -72,7 +72,7 @@ func TestTimeOfAnAttempt(t *testing.T) {
 			t.Fatalf("waited %s, %v", s.flow.Waited(), err)
 		}
 		at(shard.Closing, 7*time.Millisecond)
-		want := &shard.Timing{Read: 2000, Convert: 1000, Copy: 300, ReadBack: 200, Close: 7, Tables: []shard.TableTiming{{Entry: 0, Millis: 3000}}}
+		want := &shard.Timing{Read: 1940, Convert: 970, Copy: 300, ReadBack: 200, Close: 7, Tables: []shard.TableTiming{{Entry: 0, Millis: 2910}}}
 		if diff := cmp.Diff(want, c.timing()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
