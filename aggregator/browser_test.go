@@ -78,11 +78,11 @@ func (n *night) traced(traces *jaeger, ordinal int) {
 	n.Helper()
 	var trace string
 	n.must(n.conn.QueryRow(n.ctx, `SELECT trace_id FROM rehome.shard WHERE migration = 'night' AND ordinal = $1`, ordinal).Scan(&trace))
-	link := browser.Value[string](n.page, "document.querySelector('a.trace').href")
+	link := browser.Value[string](n.page, "document.querySelector('.facts a.trace').href")
 	if want := traces.URL + "/trace/" + trace; link != want || len(trace) != 32 {
 		n.Errorf("the trace's link is %s, want %s", link, want)
 	}
-	n.page.Click("a.trace")
+	n.page.Click(".facts a.trace")
 	n.until("the trace is asked for", func() bool { return traces.shown() != "" })
 	if got := traces.shown(); got != trace {
 		n.Errorf("asked for the trace %s, want %s", got, trace)

@@ -41,9 +41,12 @@ export function holds({ progress: p, workers }) {
     const who = (workers || []).filter((w) => w.behind).map((w) => w.host).join(", ");
     found.push({ kind: "warn", word: "behind", text: `${plural(fleet.behind, "worker has", "workers have")} not seen the newest controls${who && ` (${who})`}.` });
   }
-  if (c.deadline && isSet(c.deadline)) found.push(...late(p));
+  if (c.deadline && isSet(c.deadline) && !atGate(p)) found.push(...late(p));
   return found;
 }
+
+/** Whether nothing is in work as a gate is closed. @param {import("./types.js").Progress} p */
+export const atGate = (p) => p.working === 0 && !!p.waves?.some((w) => w.gate === "closed");
 
 /** @param {import("./types.js").Wave} wave @returns {Hold} */
 const closed = (wave) => ({

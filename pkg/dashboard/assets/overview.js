@@ -1,6 +1,6 @@
 // The first page: how far, how fast, until when, what is wrong, and what to do now.
 import { Chip, Command, Note, Panel, html } from "./ui.js";
-import { holds, limited } from "./holds.js";
+import { atGate, holds, limited } from "./holds.js";
 import { Plot } from "./plot.js";
 import { Resume } from "./pause.js";
 import { Sums } from "./tables.js";
@@ -24,6 +24,7 @@ const wavesOf = (p) => (p.waves?.length ? p.waves
 /** @param {{o: Overview}} props */
 function Left({ o }) {
   const left = o.rate.seconds_left;
+  if (atGate(o.progress)) return html`<p class="left warn">It stands before a closed gate.</p>`;
   if (!left) return html`<p class="left muted">${o.progress.state === "finished" ? "It has ended." : "How long the rest takes is not known yet."}</p>`;
   const wide = left.high > 1.1 * left.middle || left.low < 0.9 * left.middle;
   return html`<p class="left"><b>about ${duration(left.middle)} left</b>

@@ -6,32 +6,22 @@ import { Phases } from "./phases.js";
 import { StateChip, stateOf } from "./marks.js";
 import { SumsTable } from "./tables.js";
 import { Timeline } from "./timeline.js";
+import { Trace } from "./trace.js";
 import { now, useStore } from "./store.js";
 import { read } from "./api.js";
 import { shards } from "./mapmodel.js";
-import { duration, isSet, moment, number, plural, traceLink } from "./words.js";
+import { duration, isSet, moment, number, plural } from "./words.js";
 
 const refresh = 5000; // milliseconds, while it is in work
 
-/** @param {string} id */
-export const ordinalOf = (id) => Number(String(id).split(".")[0]);
+/** The ordinal of an ID, as in 17.0 or community/17.0. @param {string} id */
+export const ordinalOf = (id) => Number(id.slice(id.lastIndexOf("/") + 1).split(".")[0]);
 
 /** What kinds of shards hold. */
 const kinds = /** @type {Record<string, string>} */ ({
   users: "users with all that is theirs", unowned: "rows of no user", own_key: "rows that belong to no user, by their own key",
   settle: "settles collisions and orphans", redo: "does users again",
 });
-
-/** @param {{trace: string, brief?: boolean}} props */
-export function Trace({ trace, brief }) {
-  const template = useStore((s) => s.overview?.trace_url) || "";
-  if (!trace || /^0+$/.test(trace)) return html`<span class="muted">none</span>`;
-  const link = traceLink(template, trace);
-  if (brief && !link) return html`<span class="mono" title=${trace}>${trace.slice(0, 8)}</span>`;
-  if (brief) return html`<a class="trace" href=${link} title=${trace} target="_blank" rel="noopener noreferrer">open</a>`;
-  return link ? html`<a class="trace" href=${link} target="_blank" rel="noopener noreferrer">open the trace</a> <span class="mono muted wrap">${trace}</span>`
-    : html`<span class="mono wrap">${trace}</span> <span class="muted small">--trace-url makes it a link</span>`;
-}
 
 /** @param {{shard: any}} props */
 const Dead = ({ shard }) => html`<${Note} kind="bad" word="dead">of <code>${shard.cause}</code>. Its ${plural(shard.users, "user is", "users are")} pending.
@@ -90,7 +80,7 @@ export function ShardPage({ ordinal }) {
         ${s.outage && html`<${Note} kind="warn" word=${`set back ${s.outages === 1 ? "once" : `${s.outages} times`}`}>by no fault of the data, which costs no attempt. The last: ${s.outage}<//>`}
         <div class="split">
           <div class="stack">
-            <${Panel} title="Shard ${s.id}"><${Facts} shard=${s} /><//>
+            <${Panel} title=${`What it is: ${s.id}`}><${Facts} shard=${s} /><//>
             ${s.state === "dead" && html`<${LookInto} key=${s.id} id=${s.id} attempts=${s.attempts} />`}
             <${Phases} timing=${s.timing} state=${s.state} />
             ${s.tables?.length > 0 && html`<${Panel} title="Tables"><${SumsTable} tables=${s.tables} label="tables of the shard" /><//>`}

@@ -1,6 +1,7 @@
 // An explanation of a user, all of it.
 import { Chip, Head, Panel, Table, html } from "./ui.js";
-import { Trace, ordinalOf } from "./shard.js";
+import { Trace } from "./trace.js";
+import { ordinalOf } from "./shard.js";
 import { isSet, moment, number, short } from "./words.js";
 
 const kinds = /** @type {Record<string, string>} */ ({ migrated: "good", redone: "good", quarantined: "bad", pending: "warn", unknown: "warn" });
@@ -28,7 +29,7 @@ export const Story = ({ story: s }) => html`<div class="stack">
     <p class="muted">${legacies[s.legacy]}</p><//>
   <${Panel} title="What to do"><ul class="reasons">${s.next.map((/** @type {string} */ text) => html`<li key=${text}>${text}</li>`)}</ul><//>
   <${List} title="Shards" head=${["shard", "kind", "wave", "state", "done", "mapping", "trace", "attempts", "failures"]} numbers=${2}
-    rows=${s.shards.map((/** @type {any} */ c) => [html`<a href=${`#/shard/${ordinalOf(c.shard)}`}>${c.shard}</a>`, c.kind, c.wave, c.state, isSet(c.done_at) ? moment(c.done_at) : "–",
+    rows=${s.shards.map((/** @type {any} */ c) => [html`<a href=${`#/shard/${ordinalOf(c.shard)}`}>${c.shard.slice(c.shard.lastIndexOf("/") + 1)}</a>`, c.kind, c.wave, c.state, isSet(c.done_at) ? moment(c.done_at) : "–",
     html`<span class="mono">${short(c.mapping)}</span>`, html`<${Trace} trace=${c.trace_id} brief=${true} />`, number(c.attempts), number(c.failures)])} />
   ${s.shards.filter((/** @type {any} */ c) => c.error).map((/** @type {any} */ c) => html`<p class="quote" key=${c.shard}>${c.shard} failed: ${c.error}</p>`)}
   <${List} title="Tables" head=${["table", "from", "standing", "set aside", "waiting", "left out", "gathered"]} numbers=${5}
