@@ -13,7 +13,7 @@ import (
 // Without NATS_URL there is one process to ask.
 func TestHealthOfARunByItself(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, deadLegacy, deadTarget, deadMapping)
+	l := newLab(t, deadLegacy, deadTarget, strings.Replace(deadMapping, "time_zone: UTC}", "time_zone: UTC, accept_unproved: others write there}", 1))
 	address := sandbox.Address(t)
 	p := l.dir.Start(t, programs.Producer, []string{"LEGACY_DSN=" + l.legacy, "TARGET_DSN=" + l.target, "REHOME_SLOTS=1", "REHOME_HEALTH=" + address,
 		"REHOME_PAUSE_AT=settling_begins"}, "run")
