@@ -32,15 +32,30 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 	}
 	f := report.Facts{
 		Migration: facts.Migration.Name, Run: facts.Migration.Run, Rehome: version,
-		Rules: facts.Rules, Accepted: record.Accepted, Started: facts.Migration.StartedAt, Now: time.Now().UTC(),
+		Rules: facts.Rules, Accepted: record.Accepted, Started: facts.Migration.StartedAt, Now: time.Now().UTC(), Key: facts.Migration.SealKey(),
 		Users: report.Users{
 			Planned: record.Users, Appeared: census.Appeared, Migrated: facts.Users.Migrated, Quarantined: facts.Users.Quarantined,
 			LeftOut: census.LeftOut, Vanished: census.Vanished, Pending: census.Pending,
 		},
 	}
-	if f.Mappings, err = mappings(ctx, l, facts); err != nil {
-		return nil, err
+	addSums(&f, record, facts)
+	for _, add := range []func() error{
+		func() (err error) { f.Mappings, err = mappings(ctx, l, facts); return err },
+		func() error { return addAgain(ctx, l, &facts.Migration, &f) },
+		func() error { return addDead(ctx, l, name, &f) },
+		func() error { return addCosts(ctx, l, name, record, &f) },
+		func() error { return addWaves(ctx, l, record, facts, &f) },
+		func() error { return addClosing(&facts.Migration, &f) },
+	} {
+		if err := add(); err != nil {
+			return nil, err
+		}
 	}
+	return report.Build(f), nil
+}
+
+// addSums adds what the receipts and the parts say.
+func addSums(f *report.Facts, record *plan.Record, facts *ledger.Facts) {
 	f.Sums = make([]shard.Table, len(record.Entries))
 	for i, e := range record.Entries {
 		f.Entries = append(f.Entries, report.Entry{Into: e.Into, From: e.From, Rows: e.Rows})
@@ -55,33 +70,32 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 	for _, d := range facts.Discards {
 		f.Discarded = append(f.Discarded, report.Discarded{Shard: d.Ordinal, Users: d.Read, Rows: d.Rows(), Reason: d.Reason, At: d.At})
 	}
-	f.Key = facts.Migration.SealKey()
-	if err := addAgain(ctx, l, &facts.Migration, &f); err != nil {
-		return nil, err
-	}
-	if err := addDead(ctx, l, name, &f); err != nil {
-		return nil, err
-	}
-	if err := addCosts(ctx, l, name, record, &f); err != nil {
-		return nil, err
-	}
-	gates, err := l.Gates(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	waves(&f, record, facts.Waves, gates)
 	for _, p := range facts.Parts {
 		if p.State != ledger.Valid {
 			f.Off = append(f.Off, report.Constraint{Name: p.Name, Table: p.Table, State: string(p.State), Violations: p.Violations})
 		}
 	}
-	if len(facts.Migration.Closing) > 0 {
-		f.Closing = new(report.Closing)
-		if err := json.Unmarshal(facts.Migration.Closing, f.Closing); err != nil {
-			return nil, fmt.Errorf("read the closing counts of migration %s in the ledger: %w", name, err)
-		}
+}
+
+func addWaves(ctx context.Context, l *ledger.Ledger, record *plan.Record, facts *ledger.Facts, f *report.Facts) error {
+	gates, err := l.Gates(ctx, facts.Migration.Name)
+	if err != nil {
+		return err
 	}
-	return report.Build(f), nil
+	waves(f, record, facts.Waves, gates)
+	return nil
+}
+
+// addClosing adds what the end of the load has found out, if it has been there.
+func addClosing(m *ledger.Migration, f *report.Facts) error {
+	if len(m.Closing) == 0 {
+		return nil
+	}
+	f.Closing = new(report.Closing)
+	if err := json.Unmarshal(m.Closing, f.Closing); err != nil {
+		return fmt.Errorf("read the closing counts of migration %s in the ledger: %w", m.Name, err)
+	}
+	return nil
 }
 
 // mappings returns the hashes of those that something was done by, and of the one that holds now, in the order in which they were accepted.
