@@ -30,7 +30,7 @@ func TestANightOnThePage(t *testing.T) {
 	n.until("its cell is green", func() bool { return n.cell(ordinal) == "done" })
 	n.goes("#/", "Overview")
 	p.Until("the verdict to be clean", "document.querySelector('#verdict .verdict').textContent === 'clean'")
-	p.Until("all to be done", "document.querySelector('#progress .big').textContent === '100.0 %'")
+	p.Until("all to be done", "document.querySelector('#progress .big').textContent === '100.0%'")
 	if !browser.Value[bool](p, "window.same === true") {
 		t.Error("the page was loaded again")
 	}

@@ -36,7 +36,7 @@ function Progress({ o }) {
   const p = o.progress;
   const tried = p.users.migrated + p.users.quarantined;
   const all = p.shards.done + p.shards.discarded >= p.shards.planned && p.shards.planned > 0;
-  const far = all ? "100.0 %" : percent(Math.min(p.moved_rows, p.planned_rows * 0.9999), p.planned_rows);
+  const far = all ? "100.0%" : percent(Math.min(p.moved_rows, p.planned_rows * 0.9999), p.planned_rows);
   const waves = wavesOf(p);
   return html`<${Panel} title="Progress" id="progress" aside=${html`<span class="muted small">since ${moment(p.started_at)}</span>`}>
     <div class="far">

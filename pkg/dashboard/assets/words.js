@@ -32,9 +32,9 @@ export function span(ns) {
 
 /** Parts of a whole; never 100 % before all is there. @param {number} part @param {number} whole */
 export function percent(part, whole) {
-  if (whole <= 0) return "0.0 %";
-  if (part >= whole) return "100.0 %";
-  return `${Math.min(99.9, Math.floor((1000 * Math.max(0, part)) / whole) / 10).toFixed(1)} %`;
+  if (whole <= 0) return "0.0%";
+  if (part >= whole) return "100.0%";
+  return `${Math.min(99.9, Math.floor((1000 * Math.max(0, part)) / whole) / 10).toFixed(1)}%`;
 }
 
 /** @param {number} bytes */
