@@ -5,16 +5,17 @@ import (
 	"fmt"
 )
 
-// Given returns how many of the shards, which somebody worked on, were given back to be done, and are in nobody's hands since.
-func (l *Ledger) Given(ctx context.Context, name string, held []HeldShard) (n int, err error) {
-	ordinals := make([]int, len(held))
+// Ended returns how many of the shards, which somebody worked on, have come to their end in that generation since: the others are in work, or were given back.
+func (l *Ledger) Ended(ctx context.Context, name string, held []HeldShard) (n int, err error) {
+	ordinals, generations := make([]int, len(held)), make([]int, len(held))
 	for i, h := range held {
-		ordinals[i] = h.Ordinal
+		ordinals[i], generations[i] = h.Ordinal, h.Generation
 	}
 	err = l.pool.QueryRow(ctx, `
-		SELECT count(*) FROM rehome.shard WHERE migration = $1 AND ordinal = ANY ($2) AND state = 'planned' AND holder IS NULL`, name, ordinals).Scan(&n)
+		SELECT count(*) FROM rehome.shard
+		 WHERE migration = $1 AND (ordinal, generation) IN (SELECT * FROM unnest($2::int[], $3::int[])) AND state <> 'planned'`, name, ordinals, generations).Scan(&n)
 	if err != nil {
-		return 0, fmt.Errorf("ask which shards of migration %s were given back: %w", name, err)
+		return 0, fmt.Errorf("ask which shards of migration %s have ended: %w", name, err)
 	}
 	return n, nil
 }

@@ -2,24 +2,23 @@ package ledger
 
 import "testing"
 
-func TestGivenBack(t *testing.T) {
+func TestEnded(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	m := b.plan("m")
 	b.beat()
-	claims := []Claim{b.claim(b.connect(), id(m, 0), Claimed), b.claim(b.connect(), id(m, 1), Claimed)}
+	b.claim(b.connect(), id(m, 0), Claimed)
+	b.claim(b.connect(), id(m, 1), Claimed)
 	held, _, err := b.InWork(t.Context(), "m")
 	if err != nil || len(held) != 2 {
 		t.Fatal(held, err)
 	}
-	if n, err := b.Given(t.Context(), "m", held); n != 0 || err != nil {
-		t.Errorf("%d are given back before any is, %v", n, err)
+	if n, err := b.Ended(t.Context(), "m", held); n != 0 || err != nil {
+		t.Errorf("%d have ended before any has, %v", n, err)
 	}
-	if err := b.release(t.Context(), claims[0], ""); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := b.Given(t.Context(), "m", held); n != 1 || err != nil {
-		t.Errorf("%d are given back, want 1, %v", n, err)
+	b.exec(`UPDATE rehome.shard SET state = 'done', receipt = '{}', xid = pg_current_xact_id(), holder = NULL WHERE ordinal = 0`)
+	if n, err := b.Ended(t.Context(), "m", held); n != 1 || err != nil {
+		t.Errorf("%d have ended, want 1, %v", n, err)
 	}
 }
 

@@ -90,8 +90,8 @@ func (s *Steering) Pause(ctx context.Context, reason string, rollback bool) (*St
 	if err != nil || now.Paused == nil {
 		return now, err
 	}
-	now.Paused.InWork = len(before)
-	now.Paused.Given, err = s.ledger.Given(ctx, s.m.Name, before)
+	ended, err := s.ledger.Ended(ctx, s.m.Name, before)
+	now.Paused.InWork, now.Paused.Given = len(before), max(0, len(before)-ended-now.Workers.Busy)
 	return now, err
 }
 
