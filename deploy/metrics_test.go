@@ -126,7 +126,9 @@ func TestMetricsOfKubernetes(t *testing.T) {
 			}
 			found = append(found, o.name)
 			container := template.Spec.Containers[0]
-			at := slices.IndexFunc(container.Ports, func(p corev1.ContainerPort) bool { return fmt.Sprint(p.ContainerPort) == template.Annotations["prometheus.io/port"] })
+			at := slices.IndexFunc(container.Ports, func(p corev1.ContainerPort) bool {
+				return fmt.Sprint(p.ContainerPort) == template.Annotations["prometheus.io/port"]
+			})
 			if at < 0 || container.Ports[at].Name != "health" || template.Annotations["prometheus.io/path"] != "/metrics" {
 				t.Errorf("%s: annotations %v, ports %v", o, template.Annotations, container.Ports)
 			}

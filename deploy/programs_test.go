@@ -25,7 +25,7 @@ type invocation struct {
 
 // others are the variables that a program takes without telling so in its help: Go's own, OpenTelemetry's.
 var others = []string{
-	"GOMEMLIMIT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER",
+	"GOMEMLIMIT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_METRICS_EXPORTER", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER",
 	"OTEL_TRACES_SAMPLER_ARG",
 }
 

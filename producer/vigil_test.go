@@ -1,6 +1,9 @@
 package main_test
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 // One run is enough to see what it tells: its metrics, and that nothing in them, or in anything else that leaves the processes, is a value of a row.
 func TestVigil(t *testing.T) {
@@ -15,6 +18,9 @@ func TestVigil(t *testing.T) {
 			if len(n.latest(where)) == 0 {
 				t.Errorf("nothing was kept of %s", where)
 			}
+		}
+		if !bytes.Contains(n.latest("worker-0 /metrics as OpenMetrics"), []byte(`trace_id="`)) {
+			t.Error("no duration leads to its trace")
 		}
 		for _, leak := range n.leaks(nightSecrets()) {
 			t.Error(leak)
