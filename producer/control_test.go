@@ -162,7 +162,7 @@ func TestAMigrationIsSteered(t *testing.T) {
 	h.steers("limit rows=20", 0, "the limits are set") // so that shards are in work
 	h.until("shards in work", h.asks("true", `SELECT (count(*) > 0)::text FROM rehome.shard WHERE state = 'planned' AND holder IS NOT NULL`))
 	h.steers("pause --now", 0, "in work:", "rolled back", "producer resume goes on")
-	h.holds("0", `SELECT count(*) FROM rehome.shard WHERE state = 'planned' AND holder IS NOT NULL`)
+	h.until("nothing in work", h.asks("0", `SELECT count(*) FROM rehome.shard WHERE state = 'planned' AND holder IS NOT NULL`))
 	h.steers("resume", 0, "lab goes on: seen by 2 of 2 workers")
 	h.steers("limit rows=off slots=3", 0, "lab is loading: the limits are set, and seen by 2 of 2 workers", "rows off ", "slots 3 ")
 	if exit := run.Wait(h.ctx); exit != 0 {

@@ -147,7 +147,7 @@ func (r *Report) fedTwice() bool {
 }
 
 // phases shows what the run has spent its time on.
-func (r *Report) phases(b *strings.Builder) {
+func (r *Report) phases(b *strings.Builder, width int) {
 	rows := [][]string{{"PHASE", "STEPS", "ROWS", "TIME", "SLOT TIME", "ROWS/S"}}
 	var wall, slots float64
 	for _, p := range r.Timings.Phases {
@@ -166,7 +166,7 @@ func (r *Report) phases(b *strings.Builder) {
 	}
 	section(b, rows)
 	if w := r.Timings.Work; w.sum() > 0 {
-		fmt.Fprintf(b, "slots were at: %s\n", w)
+		writeWrapped(b, "slots were at: ", w.String(), width)
 	}
 }
 

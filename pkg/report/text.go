@@ -72,7 +72,7 @@ func (r *Report) TextFor(w io.Writer, width int) error {
 		section(&b)
 	}
 	r.tables(&b, width)
-	r.phases(&b)
+	r.phases(&b, width)
 	b.WriteByte('\n')
 	for _, line := range r.totals() {
 		writeWrapped(&b, fmt.Sprintf("%-7s ", line[0]), line[1], width)

@@ -153,6 +153,18 @@ func TestText(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what a person reads first fits narrow terminals, too", func(t *testing.T) {
+		var out bytes.Buffer
+		if err := Build(full()).TextFor(&out, 80); err != nil {
+			t.Fatal(err)
+		}
+		_, end, _ := strings.Cut(out.String(), "TABLE         FROM")
+		for line := range strings.Lines(end) {
+			if n := utf8.RuneCountInString(line) - 1; n > 80 {
+				t.Errorf("%d letters: %s", n, line)
+			}
+		}
+	})
 	t.Run("text is what is written unless something else is asked for", func(t *testing.T) {
 		if r := Build(full()); !bytes.Equal(text(t, r, ""), text(t, r, "text")) {
 			t.Error("another text")
