@@ -33,7 +33,7 @@ type pages struct {
 func openPages(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry, pool *pgxpool.Pool, out io.Writer) (*pages, error) {
 	p := &s.Pages
 	if p.Listen.IsZero() {
-		return nil, nil //nolint:nilnil // there is no dashboard, and nothing is wrong
+		return nil, nil
 	}
 	token := cmp.Or(p.Token.Reveal(), dashboard.NewToken())
 	board, err := dashboard.New(dashboard.Config{

@@ -88,6 +88,7 @@ type someLetters struct {
 	asked *[]string
 }
 
+// Show knows one.
 func (l *someLetters) Show(_ context.Context, id string) (*producer.DeadShow, error) {
 	if id != "1.0" {
 		return nil, &producer.IDError{ID: id, Problem: "is not dead"}
@@ -98,6 +99,7 @@ func (l *someLetters) Show(_ context.Context, id string) (*producer.DeadShow, er
 	}, nil
 }
 
+// Discard does it to one, refuses one, and cannot ask about the others.
 func (l *someLetters) Discard(_ context.Context, id, reason string) (*producer.DiscardedShard, error) {
 	*l.asked = append(*l.asked, id+" "+reason+" "+l.by)
 	switch id {

@@ -197,6 +197,7 @@ type pipe struct {
 	closed chan struct{}
 }
 
+// Accept returns the connection once.
 func (p *pipe) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.conns:
@@ -206,11 +207,13 @@ func (p *pipe) Accept() (net.Conn, error) {
 	}
 }
 
+// Close ends Accept.
 func (p *pipe) Close() error {
 	close(p.closed)
 	return nil
 }
 
+// Addr is nowhere.
 func (p *pipe) Addr() net.Addr { return &net.TCPAddr{} }
 
 // A client that reads nothing is dropped, and nobody waits for it.
@@ -241,7 +244,7 @@ func TestSlowClients(t *testing.T) {
 		}
 		began := time.Now()
 		for watchers() > 0 && time.Since(began) < time.Hour {
-			time.Sleep(time.Second) // the time itself is the subject
+			time.Sleep(time.Second) //nolint:forbidigo // of the bubble's clock, which does not wait
 			synctest.Wait()
 		}
 		if took := time.Since(began); took != streamsWithin {

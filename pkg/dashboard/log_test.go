@@ -11,12 +11,14 @@ type lines struct {
 	text bytes.Buffer
 }
 
+// Write keeps the text.
 func (l *lines) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(text)
 }
 
+// String is all of it.
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -235,7 +235,9 @@ func (s *site) ask(method, path, body string, headers ...string) answered {
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r, err := http.NewRequestWithContext(s.Context(), method, s.server.URL+path, reader)
+	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, s.server.URL+path, reader)
 	s.must(err)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")

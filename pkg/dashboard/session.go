@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -71,7 +72,7 @@ func (s *sessions) forgetOldest() {
 
 // check tells whether a token is the right one. A wrong one takes a second to be refused, and while several of an address wait for that, no other is looked at.
 func (s *sessions) check(ctx context.Context, token, from string) error {
-	if err := s.compare(sha256.Sum256([]byte(token)), from); err != errToken { //nolint:errorlint // it is one of three
+	if err := s.compare(sha256.Sum256([]byte(token)), from); !errors.Is(err, errToken) {
 		return err
 	}
 	defer s.leave(from)

@@ -148,14 +148,14 @@ func TestSessions(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 3 {
-				time.Sleep(idleFor - time.Minute) // the time itself is the subject
+				time.Sleep(idleFor - time.Minute) //nolint:forbidigo // of the bubble's clock, which does not wait
 				if !s.knows(with(value), true) {
 					t.Fatal("a session that is used has ended")
 				}
 			}
-			time.Sleep(idleFor - time.Minute)
-			s.knows(with(value), false) // which is no use
-			time.Sleep(2 * time.Minute)
+			time.Sleep(idleFor - time.Minute) //nolint:forbidigo // as above
+			s.knows(with(value), false)       // which is no use
+			time.Sleep(2 * time.Minute)       //nolint:forbidigo // as above
 			if s.knows(with(value), true) {
 				t.Error("a session that nobody uses goes on")
 			}
