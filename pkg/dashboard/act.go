@@ -58,7 +58,7 @@ func (d *Dashboard) steer(ctx context.Context, r *http.Request, what string, do 
 		return nil, err
 	}
 	now, err := do(steering)
-	d.crowd.call()
+	d.crowd.act()
 	if err != nil {
 		return nil, d.refused(ctx, err, "producer "+what)
 	}

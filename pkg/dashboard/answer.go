@@ -34,6 +34,8 @@ func unavailable(format string, args ...any) error {
 	return &problem{http.StatusServiceUnavailable, fmt.Sprintf(format, args...)}
 }
 
+var errNone = unavailable("there is no migration in the ledger yet: start producer run, and look again")
+
 // statusOf is the status of an error, and what is told of it.
 func statusOf(err error) (status int, text string) {
 	if p := (*problem)(nil); errors.As(err, &p) {

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,8 +34,10 @@ func turns(p *browser.Page, hash string) {
 	p.Until("the page "+hash, fmt.Sprintf("document.querySelector('main h1').textContent === %q && !document.querySelector('main .blank')", everyPage[hash]))
 }
 
-// TestPagesInABrowser has a site with a shard of every kind looked at.
+// TestPagesInABrowser has a site with a shard of every kind looked at; into the directory that REHOME_SHOTS names it puts a picture of each page, for somebody to
+// look at.
 func TestPagesInABrowser(t *testing.T) {
+	shots := os.Getenv("REHOME_SHOTS")
 	t.Parallel()
 	s := newSite(t, nil)
 	s.move(0, 0, "000000001", "000000002")
@@ -49,6 +53,9 @@ func TestPagesInABrowser(t *testing.T) {
 					turns(p, hash)
 					if over := browser.Value[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
 						t.Errorf("%s is %d pixels too wide for %d", hash, over, width)
+					}
+					if shots != "" {
+						p.Shot(filepath.Join(shots, fmt.Sprintf("%s-%d-%t.png", strings.NewReplacer("#/", "page-", "/", "-").Replace(hash), width, dark)))
 					}
 				}
 			}
@@ -86,7 +93,7 @@ const unnamed = `[
 	...[...document.querySelectorAll("a[href], button, input, [tabindex='0'], section, nav, dialog, [role=img]")].filter((e) => {
 		const labelled = e.getAttribute("aria-labelledby");
 		const name = e.getAttribute("aria-label") || (labelled && document.getElementById(labelled)?.textContent) || e.labels?.[0]?.textContent || e.textContent;
-		return !name?.trim();
+		return !/\w/.test(name ?? ""); // an arrow is no name
 	}).map((e) => "no name: " + e.outerHTML.slice(0, 120)),
 	...[...document.querySelectorAll("img:not([alt])")].map((e) => "no text: " + e.outerHTML),
 	...[...document.querySelectorAll("th:not([scope])")].map((e) => "a head of nothing: " + e.textContent),

@@ -97,7 +97,7 @@ func (d *Dashboard) republish(ctx context.Context, r *http.Request) (any, error)
 		return nil, without("republish what has changed since it died", "producer dead republish, or say force,")
 	}
 	done, err := d.letters(r).Republish(ctx, producer.Selection{IDs: want.IDs, Cause: want.Cause, All: want.All}, want.Force)
-	d.crowd.call()
+	d.crowd.act()
 	if done != nil {
 		for _, s := range done.Shards {
 			d.note(ctx, r, "republish", "shard", s.ID, "result", s.Result)
@@ -127,7 +127,7 @@ func (d *Dashboard) discard(ctx context.Context, r *http.Request) (any, error) {
 	letters := d.letters(r)
 	for _, id := range slices.Compact(want.IDs) {
 		gone, err := letters.Discard(ctx, id, reason)
-		d.crowd.call()
+		d.crowd.act()
 		switch {
 		case err == nil:
 			out.Discarded = append(out.Discarded, *gone)

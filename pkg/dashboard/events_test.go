@@ -260,6 +260,22 @@ func TestSlowClients(t *testing.T) {
 func TestManyClients(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
+	t.Run("however often they ask, the ledger is asked twice a second at most", func(t *testing.T) {
+		began, before := time.Now(), 0
+		for n := range 200 {
+			get[Overview](s, "/api/v1/overview")
+			s.board.mu.Lock()
+			if n == 0 {
+				before = s.board.current.seen
+			}
+			s.board.mu.Unlock()
+		}
+		s.board.mu.Lock()
+		defer s.board.mu.Unlock()
+		if looks := s.board.current.seen - before; looks > 2+int(2*time.Since(began)/lookEvery) {
+			t.Errorf("%d looks in %s", looks, time.Since(began))
+		}
+	})
 	for range mostStreams {
 		if !s.board.crowd.enter(mostStreams) {
 			t.Fatal("there is no room")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -65,8 +66,8 @@ func forwarded(r *http.Request) *http.Request {
 	if host := lastOf(r.Header.Get("X-Forwarded-Host")); host != "" {
 		r.Host = host
 	}
-	if from := lastOf(r.Header.Get("X-Forwarded-For")); from != "" {
-		r.RemoteAddr = from
+	if from, err := netip.ParseAddr(hostName(lastOf(r.Header.Get("X-Forwarded-For")))); err == nil {
+		r.RemoteAddr = from.String()
 	}
 	if lastOf(r.Header.Get("X-Forwarded-Proto")) == "https" {
 		r.URL.Scheme = "https"

@@ -196,6 +196,16 @@ func TestForwarded(t *testing.T) {
 	if addressOf(got) != "203.0.113.7" || got.Host != "rehome.example" || !encrypted(got) || encrypted(r) {
 		t.Errorf("from %s to %s, encrypted %t", addressOf(got), got.Host, encrypted(got))
 	}
+	t.Run("what is no address is not where somebody comes from", func(t *testing.T) {
+		r := r.Clone(t.Context())
+		r.RemoteAddr = "10.0.0.1:999"
+		for from, want := range map[string]string{"x\ny": "10.0.0.1", "": "10.0.0.1", "203.0.113.7:4711": "203.0.113.7", "[2001:db8::1]:80": "2001:db8::1", "2001:db8::1": "2001:db8::1"} {
+			r.Header.Set("X-Forwarded-For", from)
+			if got := addressOf(forwarded(r)); got != want {
+				t.Errorf("%q: %s", from, got)
+			}
+		}
+	})
 	t.Run("where there is no proxy nobody is believed", func(t *testing.T) {
 		d, err := New(Config{Access: local()})
 		if err != nil {

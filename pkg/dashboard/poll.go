@@ -18,10 +18,11 @@ const (
 
 // A crowd is who looks at the moment.
 type crowd struct {
-	mu   sync.Mutex
-	here int
-	seen time.Time // when somebody was here last
-	come chan struct{}
+	mu    sync.Mutex
+	here  int
+	seen  time.Time // when somebody was here last
+	acted bool      // so that the next look is not to wait
+	come  chan struct{}
 }
 
 // enter counts somebody in who stays until leave; it refuses above the limit.
@@ -49,6 +50,26 @@ func (c *crowd) visit() {
 	defer c.mu.Unlock()
 	c.seen = time.Now()
 	c.call()
+}
+
+// act has all who are here see at once what somebody has done.
+func (c *crowd) act() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acted = true
+	c.call()
+}
+
+// patience is how old the last look may be for another to be left out: who comes asks for none of their own.
+func (c *crowd) patience() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	acted := c.acted
+	c.acted = false
+	if acted {
+		return 0
+	}
+	return lookEvery / 2
 }
 
 // call wakes Run up.
@@ -87,8 +108,8 @@ func (d *Dashboard) watch(ctx context.Context, group *errgroup.Group) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for d.crowd.anybody() {
-		_ = d.look(ctx, 0) // who looks is told
-		_ = d.draw(ctx)    // likewise
+		_ = d.look(ctx, d.crowd.patience()) // who looks is told
+		_ = d.draw(ctx)                     // likewise
 		if d.verdict.begin(d.key()) {
 			group.Go(func() error {
 				_, _ = d.verdict.come(ctx, d) // the last one holds as long as there is no other
@@ -99,7 +120,7 @@ func (d *Dashboard) watch(ctx context.Context, group *errgroup.Group) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-		case <-d.crowd.come: // who comes sees what is new at once, and so do the others
+		case <-d.crowd.come:
 		}
 	}
 }
@@ -115,7 +136,7 @@ func (d *Dashboard) ask(ctx context.Context, do func(context.Context, *eyes) err
 		return unavailable("wait for the ledger, which is slow to answer: %s", context.Cause(ctx))
 	}
 	if d.eyes == nil {
-		return unavailable("there is no migration in the ledger yet: start producer run, and look again")
+		return errNone
 	}
 	return do(ctx, d.eyes)
 }

@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +94,12 @@ func TestReading(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("the report can be handed out, and runs nothing", func(t *testing.T) {
+		a := s.ask("GET", "/api/v1/report.html", "")
+		if a.status != 200 || a.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(a.body, "shop") || a.header.Get("Content-Security-Policy") != paper {
+			t.Errorf("%d %v", a.status, a.header)
+		}
+	})
 	t.Run("the report and the quarantine are those of the ledger", func(t *testing.T) {
 		if got := get[report.Report](s, "/api/v1/report"); got.Migration != "shop" || got.Verdict != report.Incomplete {
 			t.Errorf("got %+v", got)
@@ -100,4 +108,19 @@ func TestReading(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+}
+
+func TestBeforeAMigration(t *testing.T) {
+	t.Parallel()
+	board, err := New(Config{Access: local()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"overview", "shards", "shards/0", "dead", "quarantine", "report", "report.html"} {
+		w := httptest.NewRecorder()
+		board.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/api/v1/"+path, nil))
+		if w.Code != 503 || !strings.Contains(w.Body.String(), "start producer run") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
 }

@@ -112,9 +112,12 @@ func (d *Dashboard) reportPage(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
 	var text bytes.Buffer
-	built, err := d.verdict.come(ctx, d)
-	if err == nil {
-		err = built.Write(&text, "html")
+	err := errNone
+	if d.migration() != "" {
+		var built *report.Report
+		if built, err = d.verdict.come(ctx, d); err == nil {
+			err = built.Write(&text, "html")
+		}
 	}
 	if err != nil {
 		fail(w, r, err)
