@@ -15,7 +15,7 @@ import { connect, eager } from "./live.js";
 import { shards } from "./mapmodel.js";
 import { signIn, signOut } from "./api.js";
 import { change, useStore } from "./store.js";
-import { clock, moment, number, percent, short, zone } from "./words.js";
+import { clock, far, moment, number, short, zone } from "./words.js";
 
 const tabs = [["", "Overview"], ["shards", "Shards"], ["waves", "Waves"], ["dead", "Dead letters"], ["quarantine", "Quarantine"], ["user", "User"]];
 const pages = /** @type {Record<string, any>} */ ({
@@ -132,8 +132,8 @@ function DocumentTitle({ page, arg }) {
   const o = useStore((s) => s.overview);
   useEffect(() => {
     const name = page === "shard" ? `Shard ${arg}` : tabs.find(([key]) => key === page)?.[1];
-    const far = o ? `${o.progress.state === "finished" ? o.verdict.verdict : percent(o.progress.moved_rows, o.progress.planned_rows)} · ${o.migration} · ` : "";
-    document.title = `${far}${name} · rehome`;
+    const how = o ? `${o.progress.state === "finished" ? o.verdict.verdict : far(o.progress)} · ${o.migration} · ` : "";
+    document.title = `${how}${name} · rehome`;
   }, [page, arg, o]);
   return null;
 }

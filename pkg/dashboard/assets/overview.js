@@ -7,7 +7,7 @@ import { Sums } from "./tables.js";
 import { useStore } from "./store.js";
 import { WaveTable } from "./waves.js";
 import { WorkersPanel } from "./workers.js";
-import { duration, isSet, minute, moment, number, percent } from "./words.js";
+import { duration, far, isSet, minute, moment, number, percent } from "./words.js";
 
 /** @typedef {import("./types.js").Overview} Overview */
 
@@ -35,12 +35,10 @@ function Left({ o }) {
 function Progress({ o }) {
   const p = o.progress;
   const tried = p.users.migrated + p.users.quarantined;
-  const all = p.shards.done + p.shards.discarded >= p.shards.planned && p.shards.planned > 0;
-  const far = all ? "100.0%" : percent(Math.min(p.moved_rows, p.planned_rows * 0.9999), p.planned_rows);
   const waves = wavesOf(p);
   return html`<${Panel} title="Progress" id="progress" aside=${html`<span class="muted small">since ${moment(p.started_at)}</span>`}>
     <div class="far">
-      <div class="big" aria-label=${`${far} of the planned rows are moved`}>${far}</div>
+      <div class="big" aria-label=${`${far(p)} of the planned rows are moved`}>${far(p)}</div>
       <dl>
         <div><dt>users</dt><dd>${number(tried)} <small>of ${number(p.users.planned)}</small></dd></div>
         <div><dt>rows written</dt><dd>${number(p.rows)} <small>of ${number(p.planned_rows)} planned</small></dd></div>

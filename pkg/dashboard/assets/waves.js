@@ -31,7 +31,9 @@ const Closed = ({ wave, why }) => html`<${Note} kind="bad" word="gate closed">be
 export function WavesPage() {
   const waves = useStore((s) => s.overview?.progress.waves) || [];
   const judged = waves.map((w) => w.gate).join();
-  const { value: report } = useAnswer(() => read("/api/v1/report"), [judged]);
+  const verdict = useStore((s) => s.overview?.verdict.at);
+  const closed = judged.includes("closed");
+  const { value: report } = useAnswer(() => (closed ? read("/api/v1/report") : Promise.resolve(null)), [judged, closed && verdict]);
   const why = (/** @type {Wave} */ wave) => wave.why || report?.waves?.find((/** @type {any} */ w) => w.name === wave.name)?.gate_reasons || [];
   return html`
     <div class="title"><h1 tabindex="-1">Waves and gates</h1></div>

@@ -37,6 +37,13 @@ export function percent(part, whole) {
   return `${Math.min(99.9, Math.floor((1000 * Math.max(0, part)) / whole) / 10).toFixed(1)}%`;
 }
 
+/** How far a run is, by rows: never at 100% before its last shard is done. @param {import("./types.js").Progress} p */
+export function far(p) {
+  const { planned, done, discarded } = p.shards;
+  if (planned > 0 && done + discarded >= planned) return "100.0%";
+  return percent(Math.min(p.moved_rows, p.planned_rows * 0.9999), p.planned_rows);
+}
+
 /** @param {number} bytes */
 export function size(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
