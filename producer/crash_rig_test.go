@@ -278,8 +278,14 @@ func (s *scene) outcome(run *programs.Process) (o outcome) {
 		s.Fatalf("read the report: %v", err)
 	}
 	s.sums(o.Report)
-	for _, own := range []string{"run", "rehome", "started_at", "finished_at", "seconds", "rows_per_second"} {
+	for _, own := range []string{"run", "rehome", "started_at", "finished_at", "seconds", "rows_per_second", "begun", "made", "digest", "seal", "timings", "throughput"} {
 		delete(o.Report, own)
+	}
+	tables, _ := o.Report["tables"].([]any)
+	for _, t := range tables {
+		if table, ok := t.(map[string]any); ok {
+			delete(table, "seconds")
+		}
 	}
 	rows, err := s.conn.Query(s.ctx, `
 		SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'app'::regnamespace
