@@ -76,7 +76,7 @@ func (v *visit) ask(method, path, body string) (status int, answer string) {
 // overview asks until the migration is found, and the overview is as wanted.
 func (v *visit) overview(is func(*dashboard.Overview) bool) (o dashboard.Overview) {
 	v.t.Helper()
-	for deadline := time.Now().Add(badLimit); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
+	for deadline := time.Now().Add(moveLimit); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
 		status, text := v.ask("GET", "/api/v1/overview", "")
 		if status == http.StatusOK {
 			o = dashboard.Overview{}

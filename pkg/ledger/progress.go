@@ -113,8 +113,8 @@ func (l *Ledger) ReceiptsSince(ctx context.Context, name string, since uint64, y
 
 // decodeEach decodes the receipt that each row ends with, behind the columns that go to before.
 func decodeEach(rows pgx.Rows, before []any, yield func(*shard.Receipt) error) error {
-	var raw []byte
-	_, err := pgx.ForEachRow(rows, append(before, (*json.RawMessage)(&raw)), func() error {
+	var raw []byte // as a json.RawMessage it would be read through twice
+	_, err := pgx.ForEachRow(rows, append(before, &raw), func() error {
 		var r shard.Receipt
 		if err := json.Unmarshal(raw, &r); err != nil {
 			return err
