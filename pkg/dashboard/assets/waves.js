@@ -18,7 +18,7 @@ export const WaveTable = ({ waves }) => html`<${Table} label="waves and gates">
   <thead><tr><${Head}>wave<//><${Head} number roomy>users<//><${Head} number roomy>tried<//><${Head} number>done<//><${Head} number>quarantined<//><${Head}>gate<//></tr></thead>
   <tbody>${waves.map((w) => html`<tr key=${w.name}><th scope="row" class="wrap">${w.name}</th><td class="number roomy">${number(w.planned)}</td>
     <td class="number roomy">${number(w.tried)}</td><td class="number">${percent(w.tried, w.planned)}</td>
-    <td class=${`number ${w.quarantined ? "" : "zero"}`}>${number(w.quarantined)}${w.tried > 0 && html` <span class="muted small roomy">${((100 * w.quarantined) / w.tried).toFixed(1)}%</span>`}</td>
+    <td class=${`number ${w.quarantined ? "" : "zero"}`}>${number(w.quarantined)}${w.quarantined > 0 && w.tried > 0 && html` <span class="muted small roomy">${((100 * w.quarantined) / w.tried).toFixed(1)}%</span>`}</td>
     <td><${Gate} wave=${w} /></td></tr>`)}</tbody><//>`;
 
 /** @param {{wave: Wave, why: string[]}} props */
