@@ -40,11 +40,13 @@ const columns = (history) => [history.map((p) => Date.parse(p.at) / 1000), histo
 export function Plot({ history }) {
   const box = useRef(/** @type {any} */ (null));
   const plot = useRef(/** @type {any} */ (null));
+  const newest = useRef(history);
+  newest.current = history;
   const [at, setAt] = useState(/** @type {number | null} */ (null));
   useLayoutEffect(() => {
     const make = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(options(box.current.clientWidth, setAt), columns(history), box.current);
+      plot.current = new uPlot(options(box.current.clientWidth, setAt), columns(newest.current), box.current);
     };
     make();
     const observer = new ResizeObserver(() => plot.current.setSize({ width: box.current.clientWidth, height }));
