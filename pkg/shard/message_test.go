@@ -38,7 +38,7 @@ var messages = map[string]any{
 		Rules:    []Rule{{Entry: 0, Column: "homepage", Rule: "empty_to_null", Rows: 6}},
 		Causes:   []Cause{{Cause: "values:app.users.kind", Users: 1, Rows: 3}},
 		Position: "bin.000001:1234", Xid: 77, Started: begun, Finished: begun.Add(time.Minute),
-		Timing: &Timing{Read: 1, Convert: 2, Copy: 3, ReadBack: 4, Close: 5, Bytes: 6},
+		Timing: &Timing{Read: 1, Convert: 2, Copy: 3, ReadBack: 4, Close: 5, Bytes: 6, Tables: []TableTiming{{Entry: 0, Millis: 7, Bytes: 8}}},
 	},
 	"dead": &DeadLetter{
 		ID: id, Cause: "values:app.users.kind", Error: "move shard community/7.1: no row", Attempts: 5, Mapping: "3f2a",
