@@ -18,7 +18,9 @@ func TestReset(t *testing.T) {
 		if exit := l.dir.Start(l.T, programs.Producer, l.env, "reset", "--yes").Wait(l.ctx); exit != 0 {
 			t.Fatalf("the reset ends with %d", exit)
 		}
-		l.until("the worker to say so", func() bool { return strings.Contains(w.Stderr(), "the migration is gone from the ledger, as after producer reset") })
+		l.until("the worker to say so", func() bool {
+			return strings.Contains(w.Stderr(), "the migration is gone from the ledger, as after producer reset")
+		})
 		l.until("the worker to wait", func() bool { return strings.Contains(w.Stderr(), "waiting for producer run") })
 		if strings.Contains(w.Stderr(), "cannot be read") {
 			t.Error(w.Stderr())

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
+
 	"rehome/pkg/sandbox"
 )
 

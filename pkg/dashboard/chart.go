@@ -121,16 +121,16 @@ func (old *drawing) against(next *drawing) (changes []ShardChange) {
 }
 
 // behind returns the changes behind a version; the newest alone where some before it are not known any more, so that the client sees the gap.
-func (g *drawing) behind(version int) []ShardChanges {
-	if version == g.Version {
+func (old *drawing) behind(version int) []ShardChanges {
+	if version == old.Version {
 		return nil
 	}
-	for i, c := range g.changes {
+	for i, c := range old.changes {
 		if c.Version == version+1 {
-			return g.changes[i:]
+			return old.changes[i:]
 		}
 	}
-	return []ShardChanges{{Epoch: g.Epoch, Version: g.Version, Changes: []ShardChange{}}}
+	return []ShardChanges{{Epoch: old.Epoch, Version: old.Version, Changes: []ShardChange{}}}
 }
 
 func (d *Dashboard) shardMap(w http.ResponseWriter, r *http.Request) {

@@ -27,7 +27,7 @@ func (s *site) listen(headers ...string) (events <-chan event, close func()) {
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := s.server.Client().Do(r)
+	response, err := s.server.Client().Do(r) //nolint:bodyclose // whoever reads it closes it
 	s.must(err)
 	if response.StatusCode != 200 || response.Header.Get("Content-Type") != "text/event-stream" || response.Header.Get("Cache-Control") != "no-store" {
 		s.Fatalf("%d %v", response.StatusCode, response.Header)
@@ -37,23 +37,21 @@ func (s *site) listen(headers ...string) (events <-chan event, close func()) {
 		defer func() { _ = response.Body.Close() }()
 		defer func() { ended <- struct{}{} }()
 		var e event
-		for lines := bufio.NewScanner(response.Body); ; {
-			lines.Buffer(nil, 8<<20)
-			for lines.Scan() {
-				field, value, _ := strings.Cut(lines.Text(), ": ")
-				switch field {
-				case "event":
-					e.name = value
-				case "data":
-					e.data = value
-				case "":
-					if e.name != "" {
-						out <- e
-					}
-					e = event{}
+		lines := bufio.NewScanner(response.Body)
+		lines.Buffer(nil, 8<<20)
+		for lines.Scan() {
+			field, value, _ := strings.Cut(lines.Text(), ": ")
+			switch field {
+			case "event":
+				e.name = value
+			case "data":
+				e.data = value
+			case "":
+				if e.name != "" {
+					out <- e
 				}
+				e = event{}
 			}
-			return
 		}
 	}()
 	return out, func() {

@@ -154,33 +154,33 @@ func TestAssets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(path string, headers ...string) *http.Response {
+	ask := func(path string, headers ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost"+path, nil)
 		for i := 0; i < len(headers); i += 2 {
 			r.Header.Set(headers[i], headers[i+1])
 		}
 		w := httptest.NewRecorder()
 		d.Handler().ServeHTTP(w, r)
-		return w.Result()
+		return w
 	}
 	first := ask("/")
-	if first.StatusCode != 200 || first.Header.Get("Content-Type") != "text/html; charset=utf-8" || first.Header.Get("Etag") == "" {
-		t.Fatalf("the page: %d, %v", first.StatusCode, first.Header)
+	if first.Code != 200 || first.Header().Get("Content-Type") != "text/html; charset=utf-8" || first.Header().Get("Etag") == "" {
+		t.Fatalf("the page: %d, %v", first.Code, first.Header())
 	}
-	if again := ask("/", "If-None-Match", first.Header.Get("Etag")); again.StatusCode != 304 || again.ContentLength > 0 {
-		t.Errorf("the page that a browser has: %d", again.StatusCode)
+	if again := ask("/", "If-None-Match", first.Header().Get("Etag")); again.Code != 304 || again.Body.Len() > 0 {
+		t.Errorf("the page that a browser has: %d", again.Code)
 	}
-	if other := ask("/assets/index.html", "If-None-Match", `W/"other"`); other.StatusCode != 200 {
-		t.Errorf("the page that a browser has of another release: %d", other.StatusCode)
+	if other := ask("/assets/index.html", "If-None-Match", `W/"other"`); other.Code != 200 {
+		t.Errorf("the page that a browser has of another release: %d", other.Code)
 	}
-	if packed := ask("/", "Accept-Encoding", "br, gzip"); packed.Header.Get("Content-Encoding") != "gzip" {
-		t.Errorf("the page is not packed: %v", packed.Header)
+	if packed := ask("/", "Accept-Encoding", "br, gzip"); packed.Header().Get("Content-Encoding") != "gzip" {
+		t.Errorf("the page is not packed: %v", packed.Header())
 	}
-	if plain := ask("/", "Accept-Encoding", "gzip;q=0"); plain.Header.Get("Content-Encoding") != "" {
+	if plain := ask("/", "Accept-Encoding", "gzip;q=0"); plain.Header().Get("Content-Encoding") != "" {
 		t.Errorf("the page is packed for who cannot unpack it")
 	}
 	for _, path := range []string{"/assets/", "/assets/nothing.js", "/assets/../doc.go", "/assets/%2e%2e/doc.go", "/index.html", "/assets"} {
-		if got := ask(path); got.StatusCode == 200 {
+		if got := ask(path); got.Code == 200 {
 			t.Errorf("%s is served", path)
 		}
 	}

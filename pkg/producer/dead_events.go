@@ -37,7 +37,7 @@ func detailLines(raw json.RawMessage) (lines []string) {
 		return nil // it has none
 	}
 	for _, name := range slices.Sorted(maps.Keys(details)) {
-		text := ""
+		var text string
 		switch v := details[name].(type) {
 		case string:
 			text = v
