@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -274,19 +273,8 @@ func (s *scene) invariants() {
 // outcome reads what came out of a run; it takes the one column off the target that is the target's own.
 func (s *scene) outcome(run *programs.Process) (o outcome) {
 	s.Helper()
-	if err := json.Unmarshal([]byte(run.Stdout()), &o.Report); err != nil {
-		s.Fatalf("read the report: %v", err)
-	}
+	o.Report = timeless(s, run.Stdout())
 	s.sums(o.Report)
-	for _, own := range []string{"run", "rehome", "started_at", "finished_at", "seconds", "rows_per_second", "begun", "made", "digest", "seal", "timings", "throughput"} {
-		delete(o.Report, own)
-	}
-	tables, _ := o.Report["tables"].([]any)
-	for _, t := range tables {
-		if table, ok := t.(map[string]any); ok {
-			delete(table, "seconds")
-		}
-	}
 	rows, err := s.conn.Query(s.ctx, `
 		SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'app'::regnamespace
 		UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'app' ORDER BY 1`)

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,22 +82,6 @@ func (r *frenchReport) table(t *testing.T, into string) frenchSums {
 		t.Fatalf("the report has no table %s", into)
 	}
 	return r.Tables[i]
-}
-
-// timeless returns the report without what is drawn at random or read from a clock.
-func (o *frenchOutcome) timeless(t *testing.T) map[string]any {
-	t.Helper()
-	var out map[string]any
-	if err := json.Unmarshal([]byte(o.raw), &out); err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range []string{"run", "started_at", "finished_at", "seconds", "rows_per_second"} {
-		if _, ok := out[key]; !ok {
-			t.Errorf("the report has no %s", key)
-		}
-		delete(out, key)
-	}
-	return out
 }
 
 func frenchUsers(planned, migrated, quarantined int64) map[string]int64 {
