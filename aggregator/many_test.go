@@ -42,7 +42,7 @@ func TestAHundredThousandShards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := v.client.Transport.RoundTrip(r)
+		response, err := v.client.Transport.RoundTrip(r) //nolint:bodyclose // whoever hears it closes it
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func disguises(value string) (folded, exact [][]byte) {
 	for _, form := range []string{
 		value, strings.Trim(string(plain), `"`), strings.Trim(strings.TrimSpace(unescaped.String()), `"`), html.EscapeString(value), url.QueryEscape(value),
 		url.PathEscape(value), strings.Trim(fmt.Sprintf("%q", value), `"`), strings.Trim(fmt.Sprintf("%+q", value), `"`), hex.EncodeToString([]byte(value)),
-		fmt.Sprintf("% x", value), strings.Trim(fmt.Sprint([]byte(value)), "[]"),
+		fmt.Sprintf("% x", value), strings.Trim(fmt.Sprintf("%d", []byte(value)), "[]"),
 	} {
 		folded = append(folded, []byte(strings.ToLower(form)))
 	}
@@ -86,7 +86,7 @@ func TestLeaksAreFound(t *testing.T) {
 		"in an address":         "/?name=" + url.QueryEscape(value),
 		"quoted":                fmt.Sprintf("%q", "ab"+value),
 		"in hexadecimal":        hex.EncodeToString([]byte("key " + value + " end")),
-		"as bytes":              fmt.Sprint([]byte("key " + value)),
+		"as bytes":              fmt.Sprintf("%d", []byte("key "+value)),
 		"in base64":             base64.StdEncoding.EncodeToString([]byte(value)),
 		"in base64, shifted":    base64.StdEncoding.EncodeToString([]byte("a" + value + "bc")),
 		"in base64, once more":  base64.StdEncoding.EncodeToString([]byte("ab" + value + "b")),
