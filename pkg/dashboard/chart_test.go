@@ -159,4 +159,21 @@ func TestPast(t *testing.T) {
 			t.Errorf("%s: %s", name, cmp.Diff(nil, r.Left))
 		}
 	}
+	t.Run("the time left goes by what was seen since a pause, as in the terminal", func(t *testing.T) {
+		var p past
+		var moved int64
+		for second := range 300 {
+			progress := report.Progress{PlannedRows: 100_000, Shards: report.Shards{Planned: 10, Pending: 10}}
+			if second >= 60 && second < 240 {
+				progress.Controls.Paused = "slow"
+			} else {
+				moved += 100
+			}
+			progress.Moved = moved
+			p.add(began.Add(time.Duration(second)*time.Second), progress)
+		}
+		if r := p.rate(&p.last); r.Left == nil || r.Left.Middle < 870 || r.Left.Middle > 890 {
+			t.Errorf("88,000 rows at 100 a second take %+v", r.Left)
+		}
+	})
 }

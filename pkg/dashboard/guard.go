@@ -63,19 +63,25 @@ func (g *guard) handler(next http.Handler) http.Handler {
 // forwarded is the request as the proxy got it. Of a list of addresses the proxy itself has added the last one.
 func forwarded(r *http.Request) *http.Request {
 	r = r.Clone(r.Context())
-	if host := lastOf(r.Header.Get("X-Forwarded-Host")); host != "" {
+	if host := lastOf(r.Header, "X-Forwarded-Host"); host != "" {
 		r.Host = host
 	}
-	if from, err := netip.ParseAddr(hostName(lastOf(r.Header.Get("X-Forwarded-For")))); err == nil {
+	if from, err := netip.ParseAddr(hostName(lastOf(r.Header, "X-Forwarded-For"))); err == nil {
 		r.RemoteAddr = from.String()
 	}
-	if lastOf(r.Header.Get("X-Forwarded-Proto")) == "https" {
+	if lastOf(r.Header, "X-Forwarded-Proto") == "https" {
 		r.URL.Scheme = "https"
 	}
 	return r
 }
 
-func lastOf(list string) string {
+// lastOf is the last element of a header's list, which may stand in several lines: some proxies add one of their own below what they were sent.
+func lastOf(header http.Header, name string) string {
+	lines := header.Values(name)
+	if len(lines) == 0 {
+		return ""
+	}
+	list := lines[len(lines)-1]
 	return strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:])
 }
 

@@ -206,6 +206,17 @@ func TestForwarded(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a proxy that adds a line of its own is believed, and not the line that it was sent", func(t *testing.T) {
+		r := r.Clone(t.Context())
+		for name, lines := range map[string][]string{
+			"X-Forwarded-For": {"6.6.6.6", "203.0.113.8"}, "X-Forwarded-Host": {"evil.example", "rehome.example"}, "X-Forwarded-Proto": {"https", "http"},
+		} {
+			r.Header[name] = lines
+		}
+		if got := forwarded(r); addressOf(got) != "203.0.113.8" || got.Host != "rehome.example" || encrypted(got) {
+			t.Errorf("from %s to %s, encrypted %t", addressOf(got), got.Host, encrypted(got))
+		}
+	})
 	t.Run("where there is no proxy nobody is believed", func(t *testing.T) {
 		d, err := New(Config{Access: local()})
 		if err != nil {

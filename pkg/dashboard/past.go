@@ -23,7 +23,7 @@ type past struct {
 // add takes in the progress of a moment.
 func (p *past) add(now time.Time, progress report.Progress) {
 	p.last = progress
-	p.pace.Add(now, progress.Moved, progress.Users.Migrated+progress.Users.Quarantined)
+	p.pace.Follow(progress, now)
 	p.every = max(p.every, pointEvery)
 	if n := len(p.points); n > 0 && now.Sub(p.points[n-1].At) < p.every {
 		return
@@ -57,9 +57,5 @@ func (p *past) since(at time.Time) []Point {
 
 // rate tells how fast the migration is, and how long the rest takes. Whoever is paused, or done, has no time left to tell.
 func (p *past) rate(progress *report.Progress) Rate {
-	r := Rate{Rate: p.pace.Now()}
-	if !progress.Loaded() && progress.Controls.Paused == "" && progress.Controls.Halted == "" {
-		r.Left = p.pace.Left(progress.PlannedRows - progress.Moved)
-	}
-	return r
+	return Rate{Rate: p.pace.Now(), Left: p.pace.Rest(*progress)}
 }
