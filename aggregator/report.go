@@ -41,8 +41,8 @@ func reportCommand() *cobra.Command {
 		Use: "report", Short: "the verdict with all its sums, from the ledger alone",
 		Long: "report tells the verdict of a migration with all its sums, at any time, from the ledger alone. With --format html it is one page that needs nothing else, to be " +
 			"handed on; with --format json what scripts may rely on. It ends with the verdict's status.\n\n" +
-			"With --verify FILE it proves that nothing in a report, JSON or HTML, was changed since it was made; where TARGET_DSN is given, also that this ledger made it, and still " +
-			"says the same. It ends with 0 where all of that holds, with 3 where something does not, and says what; with 1 where the file cannot be read.",
+			"With --verify FILE it tells whether a report, JSON or HTML, is as its digest says, which whoever changes both can make anew; where TARGET_DSN is given it proves that this " +
+			"ledger made it, and that it still says the same. It ends with 0 where all of that holds, with 3 where something does not, and says what; with 1 where the file cannot be read.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed(string(settings.VerifyFile)) {
 				return verify(c, s)

@@ -16,7 +16,7 @@ const (
 	pageCloses = `">`
 )
 
-// A pageDigest is that of a page, without the place where it stands, and its seal.
+// A pageDigest is that of a page, as it is while nothing stands in the place of the digest, and its seal.
 type pageDigest struct{ told, got, seal string }
 
 // embedded returns the JSON of a file that holds it alone, or as a page.
@@ -51,6 +51,7 @@ func (r *Report) told(before, after []byte) string {
 func digestOfPage(before, after []byte) string {
 	hash := sha256.New()
 	hash.Write(before)
+	hash.Write([]byte(pageOpens + pageCloses)) // or the place could be another
 	hash.Write(after)
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }

@@ -72,6 +72,15 @@ func TestProve(t *testing.T) {
 			t.Errorf("%v", p.Wrong)
 		}
 	})
+	t.Run("a page whose digest stands elsewhere is wrong", func(t *testing.T) {
+		page := string(files["html"])
+		from := strings.Index(page, pageOpens)
+		to := from + strings.Index(page[from:], pageCloses) + len(pageCloses)
+		moved := strings.Replace(page[:from]+page[to:], "<main", page[from:to]+"<main", 1)
+		if p := prove(t, []byte(moved)); len(p.Wrong) != 1 || !strings.HasPrefix(p.Wrong[0], "page: ") {
+			t.Errorf("%v", p.Wrong)
+		}
+	})
 	t.Run("what is no report cannot be proved", func(t *testing.T) {
 		for _, file := range []string{"", "{}", "[]", "<html></html>", `{"migration":"m"}`, string(files["json"][:200]), dataOpens + "{}" + dataCloses} {
 			if p, err := Prove([]byte(file)); err == nil {
