@@ -43,6 +43,26 @@ func withRules(t *testing.T) inventory {
 	return known
 }
 
+func TestSelectors(t *testing.T) {
+	rules, err := os.ReadFile(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, err := os.ReadFile("../kubernetes/base/worker.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`--selector (\S+)=(\w+)`).FindAllStringSubmatch(string(rules), -1)
+	for _, selector := range found {
+		if label := selector[1] + ": " + selector[2] + "}"; !strings.Contains(string(worker), label) {
+			t.Errorf("no worker has the label %s", label)
+		}
+	}
+	if len(found) == 0 {
+		t.Error("no command selects pods")
+	}
+}
+
 func TestSettings(t *testing.T) {
 	c, err := config.LoadFile("prometheus.yml", false, slog.New(slog.DiscardHandler))
 	if err != nil {
