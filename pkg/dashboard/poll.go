@@ -112,7 +112,9 @@ func (d *Dashboard) watch(ctx context.Context, group *errgroup.Group) {
 		_ = d.draw(ctx)                     // likewise
 		if d.verdict.begin(d.key()) {
 			group.Go(func() error {
-				_, _ = d.verdict.come(ctx, d) // the last one holds as long as there is no other
+				began := time.Now()
+				_, err := d.verdict.come(ctx, d)
+				d.verdict.ended(err, time.Since(began)) // the last report holds as long as there is no other
 				return nil
 			})
 		}

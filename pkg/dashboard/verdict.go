@@ -18,6 +18,7 @@ const (
 	verdictEvery = 10 * time.Second // or more, so that it takes at most a twentieth of the time
 	verdictSoon  = 2 * time.Second  // where the run has come to another state: or a tenth of the time
 	soonShare    = 10
+	verdictRetry = time.Minute // at most, where it could not be come to
 )
 
 // A verdict is the newest report of the migration.
@@ -28,8 +29,9 @@ type verdict struct {
 	report  *report.Report
 	at      time.Time
 	cost    time.Duration
-	key     string // what the run had come to when it was begun
-	running bool
+	key     string    // what the run had come to when it was begun
+	running bool      // from begin to ended
+	retry   time.Time // not before, as the last try that was begun failed
 }
 
 // key tells what a verdict depends on most.
@@ -40,15 +42,25 @@ func (d *Dashboard) key() string {
 	return fmt.Sprint(p.State, p.Shards.Dead, p.Shards.Discarded, p.Loaded())
 }
 
-// begin reports whether it is time for another report, which the caller then comes to.
+// begin reports whether it is time for another report, which the caller then comes to, and calls ended.
 func (v *verdict) begin(key string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.running || v.fresh(key) {
+	if v.running || v.fresh(key) || time.Now().Before(v.retry) {
 		return false
 	}
 	v.running = true
 	return true
+}
+
+// ended tells how what was begun has ended. A ledger that cannot answer is not asked all the time.
+func (v *verdict) ended(err error, took time.Duration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.running = false
+	if err != nil {
+		v.retry = time.Now().Add(min(max(verdictEvery, share*took), verdictRetry))
+	}
 }
 
 // fresh is for who holds mu.
@@ -73,7 +85,6 @@ func (v *verdict) come(ctx context.Context, d *Dashboard) (*report.Report, error
 	v.mu.Unlock()
 	r, err := aggregator.Report(ctx, d.config.Ledger, d.migration(), d.config.Version)
 	v.mu.Lock()
-	v.running = false
 	if err == nil {
 		v.report, v.at, v.cost, v.key = r, time.Now(), time.Since(began), key
 	}
