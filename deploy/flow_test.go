@@ -37,7 +37,7 @@ func newStage(t *testing.T, users string) *stage {
 	}
 	return &stage{project: project, work: t.TempDir(), servers: map[string]string{
 		"LEGACY_DSN": sandbox.MariaDB(t), "TARGET_DSN": sandbox.Postgres(t), "NATS_URL": sandbox.NATS(t).URL(),
-		"OTEL_EXPORTER_OTLP_ENDPOINT": "", "REHOME_HEALTH": "",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "", "REHOME_HEALTH": "", "REHOME_LISTEN": "127.0.0.1:0",
 	}}
 }
 

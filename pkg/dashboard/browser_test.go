@@ -142,6 +142,7 @@ func TestByKeyboard(t *testing.T) {
 		p.Until("the one before", "document.querySelector('.readout').textContent.startsWith('shard 1, wave all, dead')")
 		p.Press(kb.Enter)
 		p.Until("the shard", "document.querySelector('h1').textContent === 'Shard 1'")
+		p.Until("what can be done about it", `document.querySelector('[aria-label^="republish shard 1.0"]:not([disabled])')`)
 	})
 	s.Run("a dialog takes the focus, escape closes it, and the focus is where it was", func(t *testing.T) {
 		tab(t, "republish shard 1.0")
