@@ -170,7 +170,9 @@ func (d *Dashboard) signIn(w http.ResponseWriter, r *http.Request) {
 		}
 		value, err := d.sessions.open(r.Context(), given.Token, addressOf(r))
 		if err != nil {
-			d.config.Log.WarnContext(r.Context(), "somebody has tried to sign in to the dashboard", "from", addressOf(r), "err", err)
+			if !errors.Is(err, errTooOften) { // or the log would have a line for each, however many there are
+				d.config.Log.WarnContext(r.Context(), "somebody has tried to sign in to the dashboard", "from", addressOf(r), "err", err)
+			}
 			fail(w, r, err)
 			return
 		}

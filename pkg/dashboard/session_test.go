@@ -2,11 +2,15 @@ package dashboard
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // acts are all that need the token everywhere, with a body that is right.
@@ -176,6 +180,28 @@ func TestSessions(t *testing.T) {
 		if len(s.used) != mostSessions || s.knows(with(first), true) {
 			t.Errorf("%d sessions", len(s.used))
 		}
+	})
+	t.Run("whose guesses are not even looked at fills no log", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var log lines
+			d, err := New(Config{Access: local(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var guesses errgroup.Group
+			for range 10 {
+				guesses.Go(func() error {
+					r := httptest.NewRequestWithContext(t.Context(), "POST", "http://localhost/api/v1/session", strings.NewReader(`{"token":"a guess that is wrong"}`))
+					r.Header.Set("Content-Type", "application/json")
+					d.Handler().ServeHTTP(httptest.NewRecorder(), r)
+					return nil
+				})
+			}
+			_ = guesses.Wait() // none fails
+			if n := strings.Count(log.String(), "tried to sign in"); n != wrongFromOne {
+				t.Errorf("%d lines: %s", n, log.String())
+			}
+		})
 	})
 	t.Run("who guesses waits, and holds up nobody else", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -19,10 +19,11 @@ func TestVerdictsTurn(t *testing.T) {
 					t.Fatal("it is not begun, or twice")
 				}
 				v.ended(errors.New("no answer"), tt.took)
-				if time.Sleep(tt.rest - time.Millisecond); v.begin("loading") {
+				time.Sleep(tt.rest - time.Millisecond) //nolint:forbidigo // of the bubble's clock, which does not wait
+				if v.begin("loading") {
 					t.Errorf("one that took %s is tried again within %s", tt.took, tt.rest)
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) //nolint:forbidigo // as above
 			}
 		})
 	})
@@ -36,7 +37,8 @@ func TestVerdictsTurn(t *testing.T) {
 				t.Error(got, err)
 			}
 			v.ended(nil, 0)
-			if time.Sleep(verdictEvery); !v.begin(key) {
+			time.Sleep(verdictEvery) //nolint:forbidigo // as above
+			if !v.begin(key) {
 				t.Error("no other is begun")
 			}
 		})
