@@ -25,7 +25,7 @@ const pages = /** @type {Record<string, any>} */ ({
 /** The page that the address names. */
 function route() {
   const [, page = "", arg = ""] = location.hash.split("/");
-  return { page: page in pages ? page : "", arg };
+  return { page: Object.hasOwn(pages, page) ? page : "", arg };
 }
 
 const states = /** @type {Record<string, string>} */ ({ halted: "bad", paused: "warn", finished: "good" });
@@ -143,7 +143,7 @@ async function enter() {
   const token = /^#token=(.+)$/.exec(location.hash)?.[1];
   if (!token) return false;
   history.replaceState(null, "", `${location.pathname}#/`);
-  await signIn(decodeURIComponent(token)).catch((error) => change({ refused: error }));
+  await (async () => signIn(decodeURIComponent(token)))().catch((error) => change({ refused: error }));
   return true;
 }
 
