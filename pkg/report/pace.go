@@ -67,9 +67,10 @@ func (p *Pace) Add(at time.Time, rows, users int64) {
 // Forget begins anew, as a run does that was paused: what came before says nothing about what comes.
 func (p *Pace) Forget() { p.samples = nil }
 
-// Follow takes in a progress at the given time. While the run is paused or halted it forgets, and so it does when the limits become others.
+// Follow takes in a progress at the given time. While the run is paused or halted it forgets, and so it does when the limits become others, and when the load has
+// ended: a rate of what was would only fall, minute after minute.
 func (p *Pace) Follow(of Progress, now time.Time) {
-	if of.Controls.Paused != "" || of.Controls.Halted != "" || of.Controls.Limits != p.limits {
+	if of.Loaded() || of.Controls.Paused != "" || of.Controls.Halted != "" || of.Controls.Limits != p.limits {
 		p.Forget()
 		p.limits = of.Controls.Limits
 	}

@@ -131,6 +131,15 @@ func TestFollow(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a load that has ended has no rate", func(t *testing.T) {
+		p := Pace{samples: append([]sample{}, p.samples...)}
+		for s := range 3 {
+			p.Follow(progress(100_000, 100_000, 9, 9), begun.Add(time.Minute+time.Duration(s)*time.Second))
+			if p.Now() != (Rate{}) {
+				t.Error(p.Now())
+			}
+		}
+	})
 	t.Run("a spread that is more than a tenth is told", func(t *testing.T) {
 		if got := (Left{540, 720, 900}).String(); got != "about 12m00s left (9m00s to 15m00s)" {
 			t.Error(got)
