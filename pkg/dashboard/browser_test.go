@@ -162,6 +162,12 @@ func TestByKeyboard(t *testing.T) {
 		tab(t, "republish 1 shard")
 		p.Press(kb.Enter)
 		p.Until("what became of it", "document.querySelector('dialog .results').innerText.includes('as you said')")
+		if cut := browser.Value[float64](p, `(() => { // a reason may name a hash: nothing of it is cut off
+			document.querySelector('dialog .results td.wrap').textContent = 'mapping sha256:' + 'a'.repeat(64);
+			return [...document.querySelectorAll('dialog .results, dialog .results div')].reduce((most, e) => Math.max(most, e.scrollWidth - e.clientWidth), 0);
+		})()`); cut > 0 {
+			t.Errorf("%v pixels of a reason are cut off", cut)
+		}
 		if got := focused(); got != "close" {
 			t.Errorf("the focus is at %s", got)
 		}

@@ -35,8 +35,9 @@ export function holds({ progress: p, workers }) {
   if (loading && !c.paused && !c.halted && fleet.alive === 0) {
     found.push({ kind: "bad", word: "no workers", text: "None is alive.", command: "worker --slots 4" });
   }
-  if (c.gauge.Reason) found.push({ kind: "warn", word: "throttled", text: paced(c.gauge) });
-  for (const slow of fleet.slow || []) found.push({ kind: "warn", word: "slow", text: `${plural(slow.workers, "worker", "workers")}: ${slow.why}` });
+  const ended = p.state === "finished"; // a worker that is still there waits for nothing
+  if (c.gauge.Reason && !ended) found.push({ kind: "warn", word: "throttled", text: paced(c.gauge) });
+  for (const slow of ended ? [] : fleet.slow || []) found.push({ kind: "warn", word: "slow", text: `${plural(slow.workers, "worker", "workers")}: ${slow.why}` });
   if (fleet.behind) {
     const who = (workers || []).filter((w) => w.behind).map((w) => w.host).join(", ");
     found.push({ kind: "warn", word: "behind", text: `${plural(fleet.behind, "worker has", "workers have")} not seen the newest controls${who && ` (${who})`}.` });

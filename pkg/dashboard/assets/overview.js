@@ -66,7 +66,7 @@ const RatePanel = ({ o }) => html`<${Panel} title="Throughput" id="throughput">
 const kinds = /** @type {Record<string, string>} */ ({ clean: "good", unclean: "bad" });
 
 /** @param {{o: Overview}} props */
-const VerdictPanel = ({ o }) => html`<${Panel} title="Verdict so far" id="verdict"
+const VerdictPanel = ({ o }) => html`<${Panel} title=${o.progress.state === "finished" ? "Verdict" : "Verdict so far"} id="verdict"
     aside=${o.verdict.at && html`<span class="muted small">of ${moment(o.verdict.at)}</span>`}>
   <p class="verdict"><b class=${kinds[o.verdict.verdict]} >${o.verdict.verdict || "not known yet"}</b></p>
   ${o.verdict.reasons?.length ? html`<ul class="reasons">${o.verdict.reasons.map((r) => html`<li key=${r}>${r}</li>`)}</ul>` : null}
@@ -95,7 +95,7 @@ export function OverviewPage() {
     <h1 tabindex="-1" class="spoken">Overview of ${o.migration}</h1>
     <div class="stack">
       <div class="split first">
-        <div class="stack"><${Progress} o=${o} /><${RatePanel} o=${o} /><${WorkersPanel} workers=${o.workers || []} /></div>
+        <div class="stack"><${Progress} o=${o} /><${RatePanel} o=${o} /><${WorkersPanel} workers=${o.workers || []} ended=${o.progress.state === "finished"} /></div>
         <div class="stack"><${VerdictPanel} o=${o} /><${HoldsPanel} o=${o} /></div>
       </div>
       ${(o.progress.waves?.length || 0) > 1 && html`<${Panel} title="Waves and gates" aside=${html`<a href="#/waves">more</a>`}><${WaveTable} waves=${o.progress.waves || []} /><//>`}

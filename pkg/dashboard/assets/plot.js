@@ -11,6 +11,12 @@ const height = 190;
 /** @param {number} n */
 const brief = (n) => (n >= 1e6 ? `${+(n / 1e6).toFixed(1)}M` : n >= 1e3 ? `${+(n / 1e3).toFixed(1)}k` : String(n));
 
+// Between two marks of the time: whole seconds, and no part of one, which would be marked with the same time as the one before.
+const seconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+
+/** The time of a mark; none while there is nothing to see. @param {number} s @param {boolean} any @param {number} apart */
+const time = (s, any, apart) => (!any ? "" : apart < 60 ? clock(s * 1000) : minute(s * 1000));
+
 /** @param {number} width @param {(at: number | null) => void} point */
 function options(width, point) {
   const axis = { stroke: colour("--muted"), font: "12px system-ui, sans-serif", ticks: { stroke: colour("--line"), width: 1, size: 4 }, grid: { stroke: colour("--line"), width: 1 } };
@@ -20,7 +26,7 @@ function options(width, point) {
     scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ max) => [0, Math.max(10, max * 1.1)] },
       busy: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ max) => [0, Math.max(4, max * 1.1)] } },
     axes: [
-      { ...axis, size: 30, space: 70, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((s) => (at[1] - at[0] < 60 ? clock(s * 1000) : minute(s * 1000))) },
+      { ...axis, size: 30, space: 70, incrs: seconds, values: (/** @type {any} */ u, /** @type {number[]} */ at) => at.map((s) => time(s, u.data[0].length > 0, at[1] - at[0])) },
       { ...axis, size: 48, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(brief) },
       { ...axis, scale: "busy", side: 1, size: 34, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] },
     ],

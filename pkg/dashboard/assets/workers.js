@@ -12,12 +12,12 @@ const Doing = ({ of }) => html`<ul class="doing">
   ${of.shards.length === 0 && html`<li class="muted">${of.slow || (of.stopping ? "stopping" : "waits for a shard")}</li>`}
   ${of.shards.length > 0 && of.slow && html`<li class="warn">${of.slow}</li>`}</ul>`;
 
-/** @param {{workers: import("./types.js").Worker[]}} props */
-export function WorkersPanel({ workers }) {
+/** @param {{workers: import("./types.js").Worker[], ended: boolean}} props */
+export function WorkersPanel({ workers, ended }) {
   const busy = workers.reduce((n, w) => n + w.busy, 0);
   const slots = workers.reduce((n, w) => n + w.slots, 0);
   return html`<${Panel} title="Workers" id="workers" aside=${workers.length > 0 && html`<span class="muted small">${plural(workers.length, "worker", "workers")}, ${number(busy)} of ${number(slots)} slots busy</span>`}>
-    ${workers.length === 0 ? html`<p class="muted">None is alive. Start one on any machine that reaches both databases and NATS; it takes shards until it is told to stop.</p>
+    ${workers.length === 0 ? ended ? html`<p class="muted">None is alive, and none is needed: the run has ended.</p>` : html`<p class="muted">None is alive. Start one on any machine that reaches both databases and NATS; it takes shards until it is told to stop.</p>
       <${Command} line="worker --slots 4" />` : html`
     <${Table} label="workers" kind="workers">
       <thead><tr><${Head}>worker<//><${Head} number>slots<//><${Head} number>rows/s<//><${Head} number roomy>heard<//><${Head}>doing<//></tr></thead>
