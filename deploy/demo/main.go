@@ -89,7 +89,8 @@ func (d *demo) run(ctx context.Context, o community.Options) (err error) {
 	command.Dir, command.Stdout, command.Stderr, command.Env = dir, os.Stdout, os.Stderr, environment
 	err = command.Run()
 	if d.stay && ctx.Err() == nil {
-		step("the dashboard stays until Ctrl-C")
+		step("databases and dashboard stay until Ctrl-C; for other terminals:")
+		fmt.Fprintf(os.Stderr, "export LEGACY_DSN='%s' TARGET_DSN='%s'; cd %s\n", from, to, dir)
 		<-ctx.Done()
 	}
 	return err
