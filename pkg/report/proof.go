@@ -51,7 +51,7 @@ func Prove(file []byte) (*Proof, error) {
 	case p.Digest == "":
 		p.Wrong = append(p.Wrong, "digest: the report has none; one that was made by an older release cannot be verified")
 	case got != p.Digest:
-		p.Wrong = append(p.Wrong, fmt.Sprintf("digest: the file says %s, and its content has %s: something in it was changed", p.Digest, got))
+		p.Wrong = append(p.Wrong, fmt.Sprintf("digest: the file says %q, and its content has %s: something in it was changed", p.Digest, got))
 	}
 	if page != nil && page.told != page.got {
 		p.Wrong = append(p.Wrong, fmt.Sprintf("page: the file says %q, and the page around the data has %s: something that it shows was changed", page.told, page.got))
