@@ -23,6 +23,9 @@ func TestThreadsRunning(t *testing.T) {
 		return n
 	}
 	idle := running() // the server's own, of which MySQL counts some
+	for range 20 {
+		idle = min(idle, running()) // the end of a statement before may have been among them
+	}
 
 	await := func(t *testing.T, what string, is func(int) bool) {
 		t.Helper()
@@ -44,7 +47,7 @@ func TestThreadsRunning(t *testing.T) {
 		defer conn.Close()
 		var asleep errgroup.Group
 		asleep.Go(func() error {
-			_, err := conn.ExecContext(t.Context(), `DO SLEEP(1)`)
+			_, err := conn.ExecContext(t.Context(), `DO SLEEP(2)`)
 			return err
 		})
 		await(t, "while a statement runs", func(n int) bool { return n > idle })
