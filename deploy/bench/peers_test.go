@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,7 +21,8 @@ import (
 )
 
 // BenchmarkPeers brings the same rows to the same tables by rehome and by its peers in turn, several rounds, and prints medians and ratios. REHOME_BENCH_ROWS
-// names another number of rows than a million, REHOME_BENCH_ROUNDS another one of rounds than 5.
+// names another number of rows than a million, REHOME_BENCH_ROUNDS another one of rounds than 5, REHOME_BENCH_CONTESTANTS who meets, with commas, where not
+// all, and REHOME_BENCH_PROFILE a directory for the profile of one more load by rehome.
 func BenchmarkPeers(b *testing.B) {
 	rows, rounds := number(b, "REHOME_BENCH_ROWS", 1_000_000), number(b, "REHOME_BENCH_ROUNDS", 5)
 	for _, s := range []shape{wide, social} {
@@ -36,6 +38,9 @@ func BenchmarkPeers(b *testing.B) {
 					}
 				}
 				a.table(contestants, costs)
+				if dir := os.Getenv("REHOME_BENCH_PROFILE"); dir != "" {
+					a.profile(dir)
+				}
 			}
 		})
 	}
@@ -69,7 +74,11 @@ const arenaDatabase = "legacy"
 func newArena(b testing.TB, s shape, rows int) *arena {
 	b.Helper()
 	programs.Build(b) // in nobody's time
-	servers, err := sandbox.Start(b.Context(), sandbox.Options{Fast: true, BufferPool: 1024, PostgresArgs: []string{"-c", "max_wal_size=8GB"}})
+	settings := []string{"-c", "max_wal_size=8GB"}
+	if os.Getenv("REHOME_BENCH_PROFILE") != "" {
+		settings = append(settings, profileSettings...)
+	}
+	servers, err := sandbox.Start(b.Context(), sandbox.Options{Fast: true, BufferPool: 1024, PostgresArgs: settings})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -109,13 +118,17 @@ type contestant struct {
 
 func (a *arena) contestants() []contestant {
 	uuids := a.uuids()
-	return []contestant{
+	all := []contestant{
 		{"rehome", a.shape, a.rehome(a.shape)},
-		{"rehome, UUIDv5", uuids, a.rehome(uuids)},
+		{"rehome UUIDv5", uuids, a.rehome(uuids)},
 		{"pgloader", a.shape, a.pgloader},
 		{"mariadb | psql", a.shape, a.pipe},
 		{"COPY from a file", a.shape, a.floor},
 	}
+	if chosen, some := os.LookupEnv("REHOME_BENCH_CONTESTANTS"); some {
+		all = slices.DeleteFunc(all, func(c contestant) bool { return !slices.Contains(strings.Split(chosen, ","), c.name) })
+	}
+	return all
 }
 
 // meet has a contestant load an empty target.
@@ -163,12 +176,18 @@ func (a *arena) meet(c contestant) cost {
 func (a *arena) rehome(s shape) func(*cost, string) {
 	return func(c *cost, dsn string) {
 		a.Helper()
-		dir := a.TempDir()
-		a.must(os.WriteFile(filepath.Join(dir, "migration.yaml"), []byte(s.mapping()), 0o600))
-		cmd := exec.CommandContext(a.Context(), filepath.Join(programs.Build(a), programs.Producer), "run")
-		cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LEGACY_DSN=" + a.servers.LegacyDSN(arenaDatabase), "TARGET_DSN=" + dsn}
-		a.ran(c, cmd)
+		a.ran(c, a.migration(s, dsn))
 	}
+}
+
+// migration is the command that runs the whole migration in one process.
+func (a *arena) migration(s shape, dsn string) *exec.Cmd {
+	a.Helper()
+	dir := a.TempDir()
+	a.must(os.WriteFile(filepath.Join(dir, "migration.yaml"), []byte(s.mapping()), 0o600))
+	cmd := exec.CommandContext(a.Context(), filepath.Join(programs.Build(a), programs.Producer), "run")
+	cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LEGACY_DSN=" + a.servers.LegacyDSN(arenaDatabase), "TARGET_DSN=" + dsn}
+	return cmd
 }
 
 func (a *arena) pgloader(c *cost, dsn string) {
@@ -241,7 +260,9 @@ func (a *arena) table(contestants []contestant, costs map[string][]cost) {
 		for _, c := range costs[name] {
 			all = append(all, of(c))
 		}
-		slices.Sort(all)
+		if slices.Sort(all); len(all) == 0 {
+			return math.NaN()
+		}
 		return all[len(all)/2]
 	}
 	wall := func(c cost) float64 { return c.Wall }

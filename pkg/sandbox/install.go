@@ -26,7 +26,11 @@ const (
 const (
 	Faketime = "faketime" // a Clock needs it
 	Chromium = "chromium" // tests of pages need it
+	Pgloader = "pgloader" // benchmarks compare with it
 )
+
+// withServices are the packages here that bring a service, and its name.
+var withServices = map[string]string{"mariadb-server": "mariadb", "postgresql": "postgresql"}
 
 // Install installs the servers that are missing from Debian's packages, and of also what is, with apt-get's output on w, and keeps
 // the packages' own services from running. Where nothing is missing it does nothing. Where it may not install, for want of root or
@@ -61,6 +65,9 @@ func missingPackages(also []string) []string {
 	}
 	if _, err := Browser(); err != nil && slices.Contains(also, Chromium) {
 		packages = append(packages, Chromium)
+	}
+	if _, err := exec.LookPath(Pgloader); err != nil && slices.Contains(also, Pgloader) {
+		packages = append(packages, Pgloader)
 	}
 	return packages
 }
@@ -140,8 +147,8 @@ func (i installer) disableServices(ctx context.Context, packages []string) error
 	}
 	argv := []string{"systemctl", "disable"}
 	for _, name := range packages {
-		if name != Faketime && name != Chromium {
-			argv = append(argv, strings.TrimSuffix(name, "-server"))
+		if service, has := withServices[name]; has {
+			argv = append(argv, service)
 		}
 	}
 	if len(argv) == 2 {

@@ -32,12 +32,12 @@ func TestInstall(t *testing.T) {
 				ran = append(ran, strings.Join(argv, " "))
 				return nil
 			}}
-		if err := i.install(t.Context(), []string{"mariadb-server", "postgresql", Faketime, Chromium}); err != nil {
+		if err := i.install(t.Context(), []string{"mariadb-server", "postgresql", Faketime, Chromium, Pgloader}); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{
 			"apt-get update",
-			"apt-get install --yes --no-install-recommends mariadb-server postgresql faketime chromium",
+			"apt-get install --yes --no-install-recommends mariadb-server postgresql faketime chromium pgloader",
 			"systemctl disable mariadb postgresql",
 		}
 		if diff := cmp.Diff(want, ran); diff != "" {
