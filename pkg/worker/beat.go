@@ -25,9 +25,10 @@ func (w *Worker) Slow() string {
 	return w.controls.slow
 }
 
-// beat tells the ledger that the worker is alive, and what it is at.
+// beat tells the ledger that the worker is alive, and what it is at. Who stops waits for it: the server would carry out what is not waited for all the
+// same, and perhaps after the worker has retired.
 func (w *Worker) beat(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
 	host, err := os.Hostname()
 	if err != nil {
