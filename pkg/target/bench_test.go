@@ -71,7 +71,7 @@ func BenchmarkCopyAndReadBack(b *testing.B) {
 			wide(&w, e, first, min(first+benchWindow, benchRows))
 			b.StartTimer()
 			must(b, tx.Copy(b.Context(), &w))
-			must(b, tx.ReadBack(b.Context(), &w, func([]byte) error { back++; return nil }))
+			must(b, tx.ReadBack(b.Context(), &w, func(int, []byte) error { back++; return nil }))
 			b.StopTimer()
 		}
 		b.StartTimer()

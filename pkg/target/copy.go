@@ -1,10 +1,12 @@
 package target
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/pausepoint"
 	"rehome/pkg/shard"
@@ -16,7 +18,21 @@ var (
 	copyTrailer = []byte{0xff, 0xff}
 )
 
-// Copy sends the window's rows by one binary COPY. A table that took another number of rows is a Defect.
+// Send has the window's tuples, as far as it holds them, sent by the binary COPY that Copy will end, and returns while they are on their way:
+// their bytes must not change any more, and no other method than Send, Copy and Undo may be called before Copy. It waits while the server is
+// behind. An error is the server's about one of the rows so far; only Undo is left then.
+func (t *Tx) Send(ctx context.Context, w *shard.Window) error {
+	s, err := t.shape(ctx, w.Entry)
+	if err != nil {
+		return err
+	}
+	if t.copying == nil {
+		t.begin(ctx, w, s, mostBefore)
+	}
+	return t.copying.send(len(w.Tuples))
+}
+
+// Copy sends the window's rows by one binary COPY, or what is left of them after Send. A table that took another number of rows is a Defect.
 func (t *Tx) Copy(ctx context.Context, w *shard.Window) error {
 	if len(w.Rows) == 0 {
 		return nil
@@ -25,21 +41,105 @@ func (t *Tx) Copy(ctx context.Context, w *shard.Window) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("copy %d rows into %s", len(w.Rows), s.full())
-	m := mark{number: t.free(), depth: t.depth, before: min(mostBefore, 4*(len(w.Tuples)/blockBytes+1))}
-	half := len(w.Tuples) / 2
-	stream := io.MultiReader(bytes.NewReader(copyHeader), bytes.NewReader(w.Tuples[:half]), midway{}, bytes.NewReader(w.Tuples[half:]),
-		bytes.NewReader(copyTrailer))
-	tag, err := t.conn.PgConn().CopyFrom(ctx, stream, m.set(s)+`COPY `+s.quoted()+` (`+s.list()+`) FROM STDIN (FORMAT binary)`)
+	if t.copying == nil {
+		t.begin(ctx, w, s, min(mostBefore, 4*(len(w.Tuples)/blockBytes+1)))
+	}
+	c := t.copying
+	if err := c.send(c.sent + (len(w.Tuples)-c.sent)/2); err != nil {
+		return err
+	}
+	pausepoint.At("copying")
+	if err := c.send(len(w.Tuples)); err != nil {
+		return err
+	}
+	t.copying = nil
+	taken, err := c.end(io.EOF)
 	if err != nil {
-		return classify(err, what, s.full())
+		return err
 	}
-	if tag.RowsAffected() != int64(len(w.Rows)) {
+	if taken != int64(len(w.Rows)) {
 		return shard.Fail(shard.Defect, "not_stored:"+s.full(),
-			fmt.Errorf("%s: the table took %d of them; a trigger or rule keeps rows out, take it off or leave the entry out", what, tag.RowsAffected()))
+			fmt.Errorf("copy %d rows into %s: the table took %d of them; a trigger or rule keeps rows out, take it off or leave the entry out", len(w.Rows), s.full(), taken))
 	}
-	t.marks[w] = m
+	t.marks[w] = c.mark
 	return nil
+}
+
+// A copying is a COPY under way: a goroutine of its own has the connection until it has ended.
+type copying struct {
+	window *shard.Window
+	mark   mark
+	table  string
+	sent   int // bytes of the window's tuples that were handed over
+	feed   feed
+	work   errgroup.Group
+	ended  chan struct{}
+	tag    pgconn.CommandTag
+}
+
+// begin starts a COPY that looks for its rows from so many pages before the table's end on.
+func (t *Tx) begin(ctx context.Context, w *shard.Window, s *shape, before int) {
+	c := &copying{window: w, table: s.full(), mark: mark{number: t.free(), depth: t.depth, before: before}, ended: make(chan struct{})}
+	c.feed = feed{chunks: make(chan []byte), rest: copyHeader}
+	statement := c.mark.set(s) + `COPY ` + s.quoted() + ` (` + s.list() + `) FROM STDIN (FORMAT binary)`
+	c.work.Go(func() (err error) {
+		defer close(c.ended)
+		c.tag, err = t.conn.PgConn().CopyFrom(ctx, &c.feed, statement)
+		return err
+	})
+	t.copying = c
+}
+
+// send hands the tuples over up to the limit. Where the COPY has ended meanwhile, it was refused.
+func (c *copying) send(limit int) error {
+	if limit == c.sent {
+		return nil
+	}
+	select {
+	case c.feed.chunks <- c.window.Tuples[c.sent:limit]:
+		c.sent = limit
+		return nil
+	case <-c.ended:
+		return c.failed(c.work.Wait())
+	}
+}
+
+// end ends the COPY: by io.EOF well, by another error as one that is given up. It returns how many rows the table took.
+func (c *copying) end(by error) (rows int64, err error) {
+	c.feed.by = by
+	close(c.feed.chunks)
+	err = c.work.Wait()
+	return c.tag.RowsAffected(), c.failed(err)
+}
+
+func (c *copying) failed(err error) error {
+	return classify(err, fmt.Sprintf("copy %d rows into %s", len(c.window.Rows), c.table), c.table)
+}
+
+// A feed is what a COPY reads: the header, the chunks as they come, and the trailer where it ends well.
+type feed struct {
+	chunks chan []byte
+	rest   []byte
+	by     error // how it ends, set before chunks is closed
+	over   bool
+}
+
+// Read implements io.Reader.
+func (f *feed) Read(p []byte) (int, error) {
+	for len(f.rest) == 0 {
+		chunk, more := <-f.chunks
+		switch {
+		case more:
+			f.rest = chunk
+		case f.by == io.EOF && !f.over:
+			f.rest, f.over = copyTrailer, true
+		default:
+			return 0, f.by
+		}
+	}
+	n := copy(p, f.rest)
+	f.rest = f.rest[n:]
+	return n, nil
 }
 
 // free returns the lowest number that no mark has: it is always the same while each window is read back before the next is copied.
@@ -53,14 +153,6 @@ func (t *Tx) free() int {
 		number++
 	}
 	return number
-}
-
-// midway is nothing to read, in the middle of a COPY.
-type midway struct{}
-
-func (midway) Read([]byte) (int, error) {
-	pausepoint.At("copying")
-	return 0, io.EOF
 }
 
 // setting is the name of the transaction's setting that holds the page. The server remembers it, so that to measure takes no round trip.

@@ -109,7 +109,7 @@ func tuples(rows [][][]byte) []string {
 func readBack(t testing.TB, tx *Tx, w *shard.Window) []string {
 	t.Helper()
 	var out []string
-	if err := tx.ReadBack(t.Context(), w, func(tuple []byte) error { out = append(out, string(tuple)); return nil }); err != nil {
+	if err := tx.ReadBack(t.Context(), w, func(_ int, tuple []byte) error { out = append(out, string(tuple)); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(out)

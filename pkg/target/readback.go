@@ -1,8 +1,10 @@
 package target
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -12,9 +14,9 @@ import (
 // batch bounds how many keys one statement looks up.
 const batch = 4096
 
-// ReadBack reads the window's rows as they are stored and passes each in binary tuple form, without order, exactly once, to yield,
-// which must not keep it nor use the connection. Rows that cannot be found by their key make it return having passed fewer.
-func (t *Tx) ReadBack(ctx context.Context, w *shard.Window, yield func(tuple []byte) error) error {
+// ReadBack reads the window's rows as they are stored and passes each exactly once, without order, to yield: its position in the window, and
+// the row in binary tuple form, which yield must not keep, nor use the connection. Rows that cannot be found by their key make it return having passed fewer.
+func (t *Tx) ReadBack(ctx context.Context, w *shard.Window, yield func(at int, tuple []byte) error) error {
 	if len(w.Rows) == 0 {
 		return nil
 	}
@@ -22,11 +24,9 @@ func (t *Tx) ReadBack(ctx context.Context, w *shard.Window, yield func(tuple []b
 	if err != nil {
 		return err
 	}
-	clear(t.absent)
-	for i := range w.Rows {
-		t.absent[string(w.Rows[i].TargetKey)] = struct{}{}
-	}
-	reader := &reader{shape: s, absent: t.absent, yield: yield}
+	t.met = slices.Grow(t.met[:0], len(w.Rows))[:len(w.Rows)]
+	clear(t.met)
+	reader := &reader{shape: s, rows: w.Rows, met: t.met, yield: yield}
 	m, marked := t.marks[w]
 	delete(t.marks, w)
 	if marked && s.paged {
@@ -59,9 +59,11 @@ func (t *Tx) readPages(ctx context.Context, r *reader, m mark, first []byte) err
 func (t *Tx) readKeys(ctx context.Context, r *reader) error {
 	query := `SELECT r.* FROM ` + r.unnested() + ` CROSS JOIN LATERAL (SELECT ` + r.list() +
 		` FROM ` + r.quoted() + ` AS t WHERE ` + r.meets("k.k") + ` OFFSET 0) AS r`
-	missing := make([][]byte, 0, len(r.absent))
-	for key := range r.absent {
-		missing = append(missing, []byte(key))
+	var missing [][]byte
+	for i, met := range r.met {
+		if !met {
+			missing = append(missing, r.rows[i].TargetKey)
+		}
 	}
 	for len(missing) > 0 {
 		some := missing[:min(batch, len(missing))]
@@ -77,15 +79,18 @@ func (t *Tx) readKeys(ctx context.Context, r *reader) error {
 	return nil
 }
 
-// A reader passes on each row of a window once.
+// A reader passes on each row of a window once. Rows mostly come in the order of the COPY.
 type reader struct {
 	*shape
-	absent     map[string]struct{}
+	rows       []shard.Arrived
+	met        []bool
+	next       int            // behind the newest row that was met
+	byKey      map[string]int // made when a row comes out of order
 	key, tuple []byte
-	yield      func(tuple []byte) error
+	yield      func(at int, tuple []byte) error
 }
 
-// stream passes on the rows of a query whose keys are absent. Others were passed on before, or belong to a window before this one
+// stream passes on the rows of a query that have not been met. Others were passed on before, or belong to a window before this one
 // that shares its first page.
 func (r *reader) stream(ctx context.Context, conn *pgconn.PgConn, query string, params [][]byte, types []uint32) error {
 	return stream(ctx, conn, query, params, types, "read back "+r.full(), r.full(), func(values [][]byte) error {
@@ -93,13 +98,31 @@ func (r *reader) stream(ctx context.Context, conn *pgconn.PgConn, query string, 
 		for _, at := range r.at {
 			r.key = appendField(r.key, values[at])
 		}
-		if _, ok := r.absent[string(r.key)]; !ok {
+		at := r.find()
+		if at < 0 || r.met[at] {
 			return nil
 		}
-		delete(r.absent, string(r.key))
+		r.met[at], r.next = true, at+1
 		r.tuple = appendTuple(r.tuple[:0], values)
-		return r.yield(r.tuple)
+		return r.yield(at, r.tuple)
 	})
+}
+
+// find returns the position of the row that has the key, -1 where the window has none.
+func (r *reader) find() int {
+	if r.next < len(r.rows) && bytes.Equal(r.rows[r.next].TargetKey, r.key) {
+		return r.next
+	}
+	if r.byKey == nil {
+		r.byKey = make(map[string]int, len(r.rows))
+		for i := range r.rows {
+			r.byKey[string(r.rows[i].TargetKey)] = i
+		}
+	}
+	if at, known := r.byKey[string(r.key)]; known {
+		return at
+	}
+	return -1
 }
 
 // stream runs a query with binary parameters and passes each row's binary values, valid until the next one, to each. An error of each

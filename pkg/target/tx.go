@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -12,11 +13,12 @@ import (
 
 // A Tx is the data's side of one transaction: it copies windows, reads them back and undoes parts. It belongs to one goroutine.
 type Tx struct {
-	conn   *pgx.Conn
-	depth  int
-	shapes Shapes
-	marks  map[*shard.Window]mark
-	absent map[string]struct{} // keys of the window being read back that have not been met; kept for its memory
+	conn    *pgx.Conn
+	depth   int
+	shapes  Shapes
+	marks   map[*shard.Window]mark
+	copying *copying // the COPY that Send has begun and Copy has not ended
+	met     []bool   // of the window being read back; kept for its memory
 
 	grounds    map[*mapping.RowPlan]*ground // see Clear
 	compared   []*mapping.RowPlan
@@ -48,7 +50,6 @@ func (s Shapes) NewTx(conn *pgx.Conn) *Tx {
 		conn:   conn,
 		shapes: s,
 		marks:  map[*shard.Window]mark{},
-		absent: map[string]struct{}{},
 	}
 }
 
@@ -66,6 +67,10 @@ func (t *Tx) Undo(ctx context.Context) error {
 	if t.depth == 0 {
 		return shard.Failf(shard.Defect, "undo a part of the transaction: no savepoint is open")
 	}
+	if c := t.copying; c != nil {
+		t.copying = nil
+		_, _ = c.end(errGivenUp) // the server answers that it was given up
+	}
 	name := savepoint(t.depth)
 	if err := t.run(ctx, "undo a part of the transaction", "ROLLBACK TO SAVEPOINT "+name+"; RELEASE SAVEPOINT "+name); err != nil {
 		return err
@@ -79,6 +84,8 @@ func (t *Tx) Undo(ctx context.Context) error {
 	t.depth--
 	return nil
 }
+
+var errGivenUp = errors.New("the part is taken back")
 
 // Keep ends the newest savepoint; what was done since belongs to the part around it.
 func (t *Tx) Keep(ctx context.Context) error {

@@ -136,7 +136,7 @@ func TestReadBack(t *testing.T) {
 		w := window(e, users(1, 400)...)
 		must(t, tx.Copy(t.Context(), w))
 		enough := errors.New("enough")
-		if err := tx.ReadBack(t.Context(), w, func([]byte) error { return enough }); !errors.Is(err, enough) {
+		if err := tx.ReadBack(t.Context(), w, func(int, []byte) error { return enough }); !errors.Is(err, enough) {
 			t.Errorf("got %v", err)
 		}
 		must(t, tx.Finish(t.Context()))
@@ -190,7 +190,7 @@ func copyInTurns(ctx context.Context, conn *pgx.Conn, e *mapping.RowPlan, first 
 				return err
 			}
 			var got []string
-			if err := tx.ReadBack(ctx, w, func(tuple []byte) error { got = append(got, string(tuple)); return nil }); err != nil {
+			if err := tx.ReadBack(ctx, w, func(_ int, tuple []byte) error { got = append(got, string(tuple)); return nil }); err != nil {
 				return err
 			}
 			slices.Sort(got)

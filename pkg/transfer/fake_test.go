@@ -193,6 +193,7 @@ type target struct {
 	saved    []map[string][]byte
 	poison   func(e *mapping.RowPlan, row shard.Arrived) string // the cause for which the target refuses a row
 	spoil    func(tuple []byte) []byte                          // what the target stores instead; nil for just that
+	twice    int                                                // how often a row comes back too many times
 	lose     int                                                // rows that are not found again
 	copies   int
 	finished bool
@@ -248,7 +249,9 @@ func tuples(w *shard.Window) (out [][]byte) {
 	return out
 }
 
-func (t *target) ReadBack(_ context.Context, w *shard.Window, yield func([]byte) error) error {
+func (t *target) Send(context.Context, *shard.Window) error { return nil }
+
+func (t *target) ReadBack(_ context.Context, w *shard.Window, yield func(int, []byte) error) error {
 	for i, row := range w.Rows {
 		if i < t.lose {
 			continue
@@ -257,8 +260,10 @@ func (t *target) ReadBack(_ context.Context, w *shard.Window, yield func([]byte)
 		if t.spoil != nil {
 			tuple = t.spoil(bytes.Clone(tuple))
 		}
-		if err := yield(tuple); err != nil {
-			return err
+		for range 1 + t.twice {
+			if err := yield(i, tuple); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -30,11 +30,13 @@ type Target interface {
 	Keep(ctx context.Context) error
 	// Seal is Finish and Keep at once; after an error Undo takes the part back.
 	Seal(ctx context.Context) error
-	// Copy sends the window's rows by one binary COPY.
+	// Send sends what the window's tuples hold so far by the COPY that Copy will end, while more are made. Between the two only Undo may be called.
+	Send(ctx context.Context, w *shard.Window) error
+	// Copy sends the window's rows by one binary COPY, or what is left of them after Send.
 	Copy(ctx context.Context, w *shard.Window) error
-	// ReadBack reads the window's rows as they are stored and passes each in binary tuple form, without order, exactly once, to
-	// yield, which must not keep it. Rows that cannot be found make it return having passed fewer.
-	ReadBack(ctx context.Context, w *shard.Window, yield func(tuple []byte) error) error
+	// ReadBack reads the window's rows as they are stored and passes each exactly once, without order, by its position in the window and
+	// in binary tuple form, to yield, which must not keep it. Rows that cannot be found make it return having passed fewer.
+	ReadBack(ctx context.Context, w *shard.Window, yield func(at int, tuple []byte) error) error
 	// Existing returns the keys among those given that the table holds already.
 	Existing(ctx context.Context, e *mapping.RowPlan, keys [][]byte) ([][]byte, error)
 	// Finish makes deferred constraints and triggers act now.

@@ -260,7 +260,8 @@ func TestReadBack(t *testing.T) {
 			tg.spoil = func(tuple []byte) []byte { tuple[len(tuple)-1]++; return tuple }
 		}},
 		{"a row that is not found", func(tg *target) { tg.lose = 1 }},
-		{"a row that nobody sent", func(tg *target) {
+		{"a row that comes back twice", func(tg *target) { tg.twice = 1 }},
+		{"a key that is not stored as it was sent", func(tg *target) {
 			tg.spoil = func(tuple []byte) []byte { tuple[6] ^= 0xff; return tuple }
 		}},
 	} {

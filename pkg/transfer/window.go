@@ -17,6 +17,7 @@ type window struct {
 	pass    *pass
 	encoder *mapping.Encoder
 	ends    []int               // where each tuple ends in Tuples
+	sent    int                 // bytes of Tuples that the target has
 	keys    []byte              // the arena that target and legacy keys lie in
 	met     map[string]struct{} // source rows, where a join may make several rows of one; else nil
 	kept    int                 // bytes of originals
@@ -119,8 +120,25 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 		t.table(w.Entry).Written-- // wrote counts it, and its source row is counted already
 	}
 	t.wrote(w.Entry, arrived.Digest, w.encoder.Hits(), e.Changed)
-	if len(w.Rows) >= p.limits.WindowRows || len(w.Tuples)+w.kept >= p.limits.WindowBytes {
+	switch {
+	case len(w.Rows) >= p.limits.WindowRows || len(w.Tuples)+w.kept >= p.limits.WindowBytes:
 		return w.flush(ctx)
+	case len(w.Tuples)-w.sent >= sendBytes:
+		return w.send(ctx)
+	}
+	return nil
+}
+
+// sendBytes is how much is encoded before the target gets it while the next rows are read: little enough to stay in the CPU's cache, and
+// so much that handing it over costs nothing.
+const sendBytes = 256 << 10
+
+// send has what there is of the window sent.
+func (w *window) send(ctx context.Context) error {
+	w.sent = len(w.Tuples)
+	if err := w.pass.tgt.Send(ctx, &w.Window); err != nil {
+		w.pass.failed = &w.Window
+		return err
 	}
 	return nil
 }
@@ -183,27 +201,25 @@ func (w *window) flush(ctx context.Context) error {
 	if cap(w.Tuples) > 2*p.limits.WindowBytes {
 		w.Tuples = nil // a wide row's room is not kept
 	}
-	w.Tuples, w.Rows, w.ends, w.keys = w.Tuples[:0], w.Rows[:0], w.ends[:0], w.keys[:0]
+	w.Tuples, w.Rows, w.ends, w.keys, w.sent = w.Tuples[:0], w.Rows[:0], w.ends[:0], w.keys[:0], 0
 	return nil
 }
 
-// readBack compares each stored row with the one that was sent. Rows mostly come in the order of the COPY.
+// readBack compares each stored row with the one that was sent.
 func (w *window) readBack(ctx context.Context) error {
-	seen := newFinder(w.Entry, w.Rows)
-	t := w.pass.tally.table(w.Entry)
-	err := w.pass.tgt.ReadBack(ctx, &w.Window, func(tuple []byte) error {
-		i, err := seen.find(tuple)
-		if err != nil {
+	seen, t := newReturned(w.Entry, len(w.Rows)), w.pass.tally.table(w.Entry)
+	err := w.pass.tgt.ReadBack(ctx, &w.Window, func(at int, tuple []byte) error {
+		if err := seen.once(at); err != nil {
 			return err
 		}
 		start := 0
-		if i > 0 {
-			start = w.ends[i-1]
+		if at > 0 {
+			start = w.ends[at-1]
 		}
-		if sent := w.Tuples[start:w.ends[i]]; !bytes.Equal(sent, tuple) {
+		if sent := w.Tuples[start:w.ends[at]]; !bytes.Equal(sent, tuple) {
 			return altered(w.Entry, sent, tuple)
 		}
-		t.Stored = t.Stored.Add(checksum.Row(w.Entry.Into, tuple))
+		t.Stored = t.Stored.Add(w.Rows[at].Digest) // the same bytes have the same digest
 		return nil
 	})
 	if err != nil {
@@ -219,48 +235,30 @@ func altered(plan *mapping.RowPlan, sent, stored []byte) error {
 		fmt.Errorf("%s: column %s is not stored as it was sent; if a trigger changes it, write it down under written_by_target", plan.Into, column))
 }
 
-// A finder tells which row of a window a stored tuple is, and that each is met exactly once.
-type finder struct {
-	plan  *mapping.RowPlan
-	rows  []shard.Arrived
-	next  int            // in the order of the COPY
-	byKey map[string]int // made when a row comes out of order
+// A returned sees to it that each row of a window comes back exactly once.
+type returned struct {
+	entry *mapping.RowPlan
 	met   []bool
 	left  int
-	key   []byte
 }
 
-func newFinder(plan *mapping.RowPlan, rows []shard.Arrived) *finder {
-	return &finder{plan: plan, rows: rows, met: make([]bool, len(rows)), left: len(rows)}
+func newReturned(entry *mapping.RowPlan, rows int) *returned {
+	return &returned{entry: entry, met: make([]bool, rows), left: rows}
 }
 
-func (f *finder) find(tuple []byte) (int, error) {
-	f.key = f.plan.TupleKey(f.key[:0], tuple)
-	i := f.next
-	if i >= len(f.rows) || !bytes.Equal(f.rows[i].TargetKey, f.key) {
-		if f.byKey == nil {
-			f.byKey = make(map[string]int, len(f.rows))
-			for i := range f.rows {
-				f.byKey[string(f.rows[i].TargetKey)] = i
-			}
-		}
-		var known bool
-		if i, known = f.byKey[string(f.key)]; !known {
-			return 0, shard.Failf(shard.Defect, "%s: a row came back that was not sent", f.plan.Into)
-		}
+func (r *returned) once(at int) error {
+	if r.met[at] {
+		return shard.Failf(shard.Defect, "%s: a row came back twice", r.entry.Into)
 	}
-	if f.met[i] {
-		return 0, shard.Failf(shard.Defect, "%s: a row came back twice", f.plan.Into)
-	}
-	f.met[i], f.next = true, i+1
-	f.left--
-	return i, nil
+	r.met[at] = true
+	r.left--
+	return nil
 }
 
-func (f *finder) complete() error {
-	if f.left > 0 {
-		return shard.Fail(shard.Defect, "not_stored:"+f.plan.Into,
-			fmt.Errorf("%s: %d of %d rows that were sent are not stored", f.plan.Into, f.left, len(f.rows)))
+func (r *returned) complete() error {
+	if r.left > 0 {
+		return shard.Fail(shard.Defect, "not_stored:"+r.entry.Into,
+			fmt.Errorf("%s: %d of %d rows that were sent are not stored", r.entry.Into, r.left, len(r.met)))
 	}
 	return nil
 }
@@ -269,10 +267,10 @@ func (f *finder) complete() error {
 func (m *move) confirm(ctx context.Context) error {
 	for i := range m.confirmed {
 		w := &m.confirmed[i]
-		seen := newFinder(w.Entry, w.Rows)
-		err := m.tgt.ReadBack(ctx, w, func(tuple []byte) error {
-			i, err := seen.find(tuple)
-			if err == nil && checksum.Row(w.Entry.Into, tuple) != w.Rows[i].Digest {
+		seen := newReturned(w.Entry, len(w.Rows))
+		err := m.tgt.ReadBack(ctx, w, func(at int, tuple []byte) error {
+			err := seen.once(at)
+			if err == nil && checksum.Row(w.Entry.Into, tuple) != w.Rows[at].Digest {
 				err = shard.Fail(shard.Defect, "altered:"+w.Entry.Into,
 					fmt.Errorf("%s: a trigger changed a row after it was read back; write the column down under written_by_target", w.Entry.Into))
 			}
