@@ -3,25 +3,31 @@ package bench
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// profileSettings let PostgreSQL say which statements its time goes to.
-var profileSettings = []string{"-c", "shared_preload_libraries=pg_stat_statements", "-c", "pg_stat_statements.track_planning=on"}
+// profileSettings let PostgreSQL say which statements its time goes to, and which session was whose.
+var profileSettings = []string{"-c", "shared_preload_libraries=pg_stat_statements", "-c", "pg_stat_statements.track_planning=on",
+	"-c", "log_disconnections=on", "-c", "log_line_prefix=%p %a "}
 
 // statementTimes are what the sessions have waited for, their clients' delays included: of a COPY that is the time in which rows were sent.
 const statementTimes = `
-	SELECT round((total_exec_time + total_plan_time)::numeric) AS ms, calls, rows, left(regexp_replace(query, '\s+', ' ', 'g'), 240) AS statement
+	SELECT round(total_exec_time + total_plan_time)::bigint AS ms, calls, rows, left(regexp_replace(query, '\s+', ' ', 'g'), 240) AS statement
 	  FROM pg_stat_statements
 	 ORDER BY total_exec_time + total_plan_time DESC LIMIT 60`
+
+// serverProcesses are the ones that do not come and go.
+const serverProcesses = `
+	SELECT string_agg(pid::text, ',') FROM pg_stat_activity
+	 WHERE backend_type NOT IN ('client backend', 'parallel worker', 'autovacuum worker')`
 
 // A profile is a directory for listings of where the processes of one load spend their time, taken by perf.
 type profile struct {
@@ -39,7 +45,7 @@ func (a *arena) profile(dir string) {
 		a.statements(`CREATE EXTENSION IF NOT EXISTS pg_stat_statements`, `SELECT pg_stat_statements_reset()`)
 		legacy, target := a.servers.Legacy.PID(), a.servers.Target.PID()
 		stopLegacy := p.watch("mariadb", fmt.Sprint(legacy))
-		stopTarget := p.watch("postgres", strings.Join(append(childrenOf(a.TB, target), fmt.Sprint(target)), ","))
+		stopTarget := p.watch("postgres", fmt.Sprintf("%d,%s", target, strings.TrimSpace(a.statements(serverProcesses))))
 		cmd := a.migration(a.shape, dsn)
 		cmd.Args = append(p.perf("rehome", "--"), cmd.Args...)
 		cmd.Path = p.program()
@@ -53,9 +59,14 @@ func (a *arena) profile(dir string) {
 	p.write("cpu", fmt.Sprintf("%s, %d rows: CPU seconds of rehome (and perf) %.2f, MariaDB %.2f, PostgreSQL %.2f; %.2f s in all, profiled\n",
 		a.name, a.rows, own.Own, all.MariaDB, all.Target, all.Wall))
 	for _, process := range []string{"rehome", "mariadb", "postgres"} {
-		p.list(process, "functions", "--no-children", "--percent-limit=0.2")
+		p.list(process, "functions", "--sort=symbol,dso", "--no-children", "--percent-limit=0.2")
+		p.list(process, "objects", "--sort=dso", "--no-children")
 	}
-	p.list("rehome", "callers", "--children", "--percent-limit=1")
+	p.list("postgres", "sessions", "--sort=pid", "--no-children", "--percent-limit=0.2")
+	log, err := os.ReadFile(filepath.Join(a.servers.Target.Dir(), "log"))
+	a.must(err)
+	p.write("postgres-log", string(log))
+	p.list("rehome", "callers", "--sort=symbol,dso", "--children", "--percent-limit=1")
 }
 
 func (p profile) program() string {
@@ -84,8 +95,9 @@ func (p profile) watch(process, pids string) (stop func()) {
 	return func() {
 		p.Helper()
 		_ = cmd.Process.Signal(os.Interrupt)
+		err := cmd.Wait()
 		// Having written its file, perf ends by the signal.
-		if err := cmd.Wait(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); err != nil && !(ok && status.Signal() == syscall.SIGINT) {
 			p.Fatalf("record %s: %v\n%s", process, err, output.Bytes())
 		}
 	}
@@ -94,7 +106,7 @@ func (p profile) watch(process, pids string) (stop func()) {
 // list writes what perf has recorded of a process, without the data behind it.
 func (p profile) list(process, what string, args ...string) {
 	p.Helper()
-	args = append([]string{"report", "--input=" + filepath.Join(p.dir, process+".data"), "--stdio", "--call-graph=none", "--sort=symbol,dso"}, args...)
+	args = append([]string{"report", "--input=" + filepath.Join(p.dir, process+".data"), "--stdio", "--call-graph=none"}, args...)
 	cmd := exec.CommandContext(p.Context(), p.program(), args...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
@@ -104,7 +116,7 @@ func (p profile) list(process, what string, args ...string) {
 	}
 	var lines []string
 	for line := range strings.Lines(string(output)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+		if line = strings.TrimRight(strings.TrimSpace(line), " -"); line != "" && !strings.HasPrefix(line, "#") {
 			lines = append(lines, line)
 		}
 	}

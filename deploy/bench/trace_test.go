@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,9 +34,9 @@ func BenchmarkTracing(b *testing.B) {
 		}
 		values := map[string]any{"pairs": pairs, "shards": shards, "sent_bytes": s.bytes.Load()}
 		for what, ratios := range map[string][]float64{"own_cpu": own, "wall": wall} {
-			middle, low, high := median(ratios)
-			b.ReportMetric(middle, what+"-ratio")
-			values[what+"_ratio"], values[what+"_low"], values[what+"_high"] = middle, low, high
+			m := median(ratios)
+			b.ReportMetric(m.Median, what+"-ratio")
+			values[what+"_ratio"], values[what+"_low"], values[what+"_high"] = m.Median, m.Low, m.High
 		}
 		record(b, "tracing", values)
 	}
@@ -83,22 +82,4 @@ func (r *rig) moved(endpoint string) (c cost) {
 		c.Own += p.CPU().Seconds()
 	}
 	return c
-}
-
-// median returns the middle of some numbers, and between which of them it lies with 95 % or more of certainty, whatever they are distributed like: too many or
-// too few of them would else have fallen on one side. Of fewer than six numbers that is not known, and their extremes are returned.
-func median(of []float64) (middle, low, high float64) {
-	sorted, n := slices.Sorted(slices.Values(of)), len(of)
-	middle = (sorted[(n-1)/2] + sorted[n/2]) / 2
-	rank, chance, below := 0, 1.0, 0.0 // chance of rank of n coins
-	for range n {
-		chance /= 2
-	}
-	for below+chance <= 0.025 {
-		below += chance
-		rank++
-		chance = chance * float64(n-rank+1) / float64(rank)
-	}
-	rank = max(rank, 1)
-	return middle, sorted[rank-1], sorted[n-rank]
 }

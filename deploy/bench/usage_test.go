@@ -23,22 +23,16 @@ type cost struct {
 func serverTime(t testing.TB, pid int) float64 {
 	t.Helper()
 	total := processTime(pid, true)
-	for _, child := range childrenOf(t, pid) {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		t.Fatalf("ask for the children of server %d: %v", pid, err)
+	}
+	for child := range strings.FieldsSeq(string(children)) {
 		if n, err := strconv.Atoi(child); err == nil {
 			total += processTime(n, true)
 		}
 	}
 	return total.Seconds()
-}
-
-// childrenOf are the processes whose parent is the main thread of the process.
-func childrenOf(t testing.TB, pid int) []string {
-	t.Helper()
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		t.Fatalf("ask for the children of server %d: %v", pid, err)
-	}
-	return strings.Fields(string(children))
 }
 
 // processTime is the CPU time of a process, 0 of one that has ended, with that of the children that it has waited for.
