@@ -45,7 +45,11 @@ func (k Key) Canonical() []byte {
 	if k == nil {
 		return nil
 	}
-	out := []byte{}
+	return k.AppendCanonical([]byte{})
+}
+
+// AppendCanonical appends what Canonical returns.
+func (k Key) AppendCanonical(out []byte) []byte {
 	for i, part := range k {
 		if i > 0 {
 			out = append(out, 0x1f)
@@ -53,6 +57,14 @@ func (k Key) Canonical() []byte {
 		out = append(out, part...)
 	}
 	return out
+}
+
+// Text is Canonical as a string, without a copy where the key has one column; empty for the nil Key.
+func (k Key) Text() string {
+	if len(k) == 1 {
+		return k[0]
+	}
+	return string(k.Canonical())
 }
 
 // Args returns the key as statement parameters of its columns' own types, so that the legacy database compares them as such: an
@@ -99,7 +111,11 @@ func (k Key) Marshal() []byte {
 	if k == nil {
 		return nil
 	}
-	out := []byte{}
+	return k.AppendMarshal([]byte{})
+}
+
+// AppendMarshal appends what Marshal returns.
+func (k Key) AppendMarshal(out []byte) []byte {
 	for _, part := range k {
 		out = binary.AppendUvarint(out, uint64(len(part)))
 		out = append(out, part...)
