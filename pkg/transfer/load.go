@@ -174,12 +174,29 @@ type pass struct {
 	tally     *tally
 	counted   []bool // units of whom a row was written, left out or let wait, from offset on
 	offset    int32
+	newest    int32         // position of the unit that the newest row belongs to
 	fresh     map[int32]int // units that were refused in this pass, with the number of their refusals
 	again     bool          // a refused unit has rows in the account already: all is undone and done again without it
 	failed    *shard.Window
 	confirmed []shard.Window
 	blocks    []shard.Block // for the manifest
 	listed    int           // rows of blocks
+	lent      []*listing    // that blocks lie in, and nothing else
+}
+
+// lists has the window's rows, which were read back, listed in the manifest, at the latest when there are as many as a window has.
+func (p *pass) lists(ctx context.Context, w *window) error {
+	w.listing.rows = w.Rows
+	p.blocks = append(p.blocks, shard.Block{Entry: w.Entry.Ordinal, Rows: w.Rows})
+	if len(w.Entry.Target.Triggers) > 0 {
+		p.confirmed = append(p.confirmed, shard.Window{Entry: w.Entry, Rows: w.Rows})
+	} else {
+		p.lent = append(p.lent, w.listing)
+	}
+	if p.listed += len(w.Rows); p.listed < p.limits.WindowRows {
+		return nil
+	}
+	return p.list(ctx)
 }
 
 // list writes the manifest of what was read back since the last time.
@@ -188,7 +205,10 @@ func (p *pass) list(ctx context.Context) error {
 		return nil
 	}
 	err := p.book.Blocks(ctx, p.blocks)
-	p.blocks, p.listed = nil, 0
+	for _, l := range p.lent {
+		l.giveBack()
+	}
+	p.blocks, p.listed, p.lent = nil, 0, nil
 	return err
 }
 
@@ -217,7 +237,7 @@ func (p *pass) run(ctx context.Context, s shard.Slice, units int) error {
 func (p *pass) rows(ctx context.Context, plan *mapping.RowPlan, s shard.Slice) error {
 	w := newWindow(plan, p)
 	err := p.src.Rows(ctx, plan, s, func(row shard.Row) error {
-		unit, known := p.index[string(row.Unit)]
+		unit, known := p.position(row.Unit)
 		if !known || unit < p.offset || int(unit-p.offset) >= len(p.counted) {
 			return shard.Failf(shard.Defect, "a row of %s was read for a unit that is not in this part of the shard", plan.Source)
 		}
@@ -235,7 +255,25 @@ func (p *pass) rows(ctx context.Context, plan *mapping.RowPlan, s shard.Slice) e
 	if err != nil {
 		return err
 	}
-	return w.flush(ctx)
+	if err := w.flush(ctx); err != nil || p.again {
+		return err
+	}
+	w.end()
+	return nil
+}
+
+// position returns where in the units a key is. Rows mostly come in the order of their units.
+func (p *pass) position(key []byte) (unit int32, known bool) {
+	for _, at := range [...]int32{p.newest, p.newest + 1} {
+		if int(at) < len(p.names) && p.names[at] == string(key) {
+			p.newest = at
+			return at, true
+		}
+	}
+	if unit, known = p.index[string(key)]; known {
+		p.newest = unit
+	}
+	return unit, known
 }
 
 // refused takes a row's unit out, and remembers whether rows of it are in the account already.

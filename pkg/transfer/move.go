@@ -111,7 +111,8 @@ type move struct {
 
 	base    shard.Slice
 	units   []keyspace.Key
-	index   map[string]int32 // canonical key to position in units
+	names   []string         // canonical key of each of the units
+	index   map[string]int32 // and its position
 	dropped bool             // units of the range are missing from units, as the ledger holds them
 
 	quarantined map[int32]string // unit to cause
@@ -139,9 +140,10 @@ func (m *move) readUnits(ctx context.Context, where string, book Holder) error {
 		}
 		units, m.dropped = without(units, held), len(held) > 0
 	}
-	m.units, m.index = units, make(map[string]int32, len(units))
+	m.units, m.names, m.index = units, make([]string, len(units)), make(map[string]int32, len(units))
 	for i, key := range units {
-		m.index[string(key.Canonical())] = int32(i)
+		m.names[i] = key.Text()
+		m.index[m.names[i]] = int32(i)
 	}
 	if len(m.index) != len(units) {
 		return shard.Failf(shard.Schema, "the key that shard %s ranges over is not unique: %d keys for %d units", m.shard, len(m.index), len(units))

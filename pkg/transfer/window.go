@@ -16,9 +16,9 @@ import (
 type window struct {
 	pass    *pass
 	encoder *mapping.Encoder
-	ends    []int               // where each tuple ends in Tuples
+	room    *room
+	listing *listing
 	sent    int                 // bytes of Tuples that the target has
-	keys    []byte              // the arena that target and legacy keys lie in
 	met     map[string]struct{} // source rows, where a join may make several rows of one; else nil
 	kept    int                 // bytes of originals
 	lost    []shard.Original
@@ -26,11 +26,19 @@ type window struct {
 }
 
 func newWindow(plan *mapping.RowPlan, p *pass) *window {
-	w := &window{pass: p, encoder: plan.NewEncoder(), Window: shard.Window{Entry: plan}}
+	w := &window{pass: p, encoder: plan.NewEncoder(), room: rooms.Get().(*room), Window: shard.Window{Entry: plan}}
+	w.empty()
 	if plan.Many {
 		w.met = map[string]struct{}{}
 	}
 	return w
+}
+
+// empty makes the window one without rows.
+func (w *window) empty() {
+	w.listing = listings.Get().(*listing)
+	w.room.ends = w.room.ends[:0]
+	w.Tuples, w.Rows, w.sent = w.room.tuples[:0], w.listing.rows[:0], 0
 }
 
 // first reports whether a row is the first that the join makes of its source row: that one is counted.
@@ -106,13 +114,13 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 			Cause: e.Cause, Needs: e.Needs.Into, NeedsKey: bytes.Clone(e.Key)})
 		return nil
 	}
-	arrived := shard.Arrived{Unit: unit, TargetKey: w.keep(e.Key), LegacyKey: w.keep(row.Key.Marshal())}
+	arrived := shard.Arrived{Unit: unit, TargetKey: w.listing.key(e.Key), LegacyKey: w.listing.legacyKey(row.Key)}
 	if e.Changed {
 		w.original(arrived, row.Cells)
 	}
 	clear(row.Cells) // a wide row is not needed twice
 	w.Tuples = tuples
-	w.ends = append(w.ends, len(tuples))
+	w.room.ends = append(w.room.ends, len(tuples))
 	arrived.Digest = checksum.Row(w.Entry.Into, tuples[start:])
 	w.Rows = append(w.Rows, arrived)
 	if !first {
@@ -160,13 +168,6 @@ func width(cells []value.Cell) (n int) {
 	return n
 }
 
-// keep copies a key into the arena, which lives as long as the window's rows.
-func (w *window) keep(key []byte) []byte {
-	at := len(w.keys)
-	w.keys = append(w.keys, key...)
-	return w.keys[at:len(w.keys):len(w.keys)]
-}
-
 // flush sends the window, compares what is stored with what was sent, byte for byte, and has it listed in the manifest.
 func (w *window) flush(ctx context.Context) error {
 	if len(w.Rows) == 0 || w.pass.again {
@@ -180,29 +181,27 @@ func (w *window) flush(ctx context.Context) error {
 	if err := w.readBack(ctx); err != nil {
 		return err
 	}
-	p.blocks = append(p.blocks, shard.Block{Entry: w.Entry.Ordinal, Rows: w.Rows})
-	if p.listed += len(w.Rows); p.listed >= p.limits.WindowRows {
-		if err := p.list(ctx); err != nil {
-			return err
-		}
-	}
-	if len(w.lost) > 0 {
+	if len(w.lost) > 0 { // while the keys that they name lie in the window's listing
 		if err := p.book.Originals(ctx, p.units, w.lost); err != nil {
 			return err
 		}
 		w.lost, w.kept = nil, 0
 	}
-	if len(w.Entry.Target.Triggers) > 0 {
-		p.confirmed = append(p.confirmed, shard.Window{Entry: w.Entry, Rows: w.Rows})
+	if err := p.lists(ctx, w); err != nil {
+		return err
 	}
-	if len(w.Entry.Target.Triggers) > 0 || p.listed > 0 {
-		w.Rows, w.keys = nil, nil // somebody else has them
+	if w.room.tuples = w.Tuples; cap(w.Tuples) > 2*p.limits.WindowBytes {
+		w.room.tuples = nil // a wide row's room is not kept
 	}
-	if cap(w.Tuples) > 2*p.limits.WindowBytes {
-		w.Tuples = nil // a wide row's room is not kept
-	}
-	w.Tuples, w.Rows, w.ends, w.keys, w.sent = w.Tuples[:0], w.Rows[:0], w.ends[:0], w.keys[:0], 0
+	w.empty()
 	return nil
+}
+
+// end gives the memory back. Of a pass that has failed somebody may still be sending.
+func (w *window) end() {
+	w.room.tuples, w.listing.rows = w.Tuples, w.Rows
+	w.room.giveBack(2 * w.pass.limits.WindowBytes)
+	w.listing.giveBack()
 }
 
 // readBack compares each stored row with the one that was sent.
@@ -214,9 +213,9 @@ func (w *window) readBack(ctx context.Context) error {
 		}
 		start := 0
 		if at > 0 {
-			start = w.ends[at-1]
+			start = w.room.ends[at-1]
 		}
-		if sent := w.Tuples[start:w.ends[at]]; !bytes.Equal(sent, tuple) {
+		if sent := w.Tuples[start:w.room.ends[at]]; !bytes.Equal(sent, tuple) {
 			return altered(w.Entry, sent, tuple)
 		}
 		t.Stored = t.Stored.Add(w.Rows[at].Digest) // the same bytes have the same digest
