@@ -2,12 +2,10 @@ package legacy
 
 import (
 	"database/sql/driver"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
 
-	"rehome/pkg/keyspace"
 	"rehome/pkg/value"
 )
 
@@ -39,10 +37,14 @@ func newSpeller(rows driver.Rows) (*speller, error) {
 		s.years[i] = name == "YEAR"
 		_, digits, _ := types.ColumnTypePrecisionScale(i)
 		if digits == unfixed && (name == "DATETIME" || name == "TIME" || name == "TIMESTAMP") {
-			return nil, fmt.Errorf("column %d is a %s of unknown fractional digits, which would be lost: CAST it to %s(6)", i+1, name, name)
+			return nil, unfixedDigits(i, name)
 		}
 	}
 	return s, nil
+}
+
+func unfixedDigits(column int, name string) error {
+	return fmt.Errorf("column %d is a %s of unknown fractional digits, which would be lost: CAST it to %s(6)", column+1, name, name)
 }
 
 // row returns the values as cells.
@@ -81,22 +83,4 @@ func (s *speller) integer(v int64, year bool) []byte {
 		return append(s.room, "0000"...)
 	}
 	return strconv.AppendInt(s.room, v, 10)
-}
-
-var errNullKey = errors.New("a key is NULL, and rehome names rows by it: exclude such rows, or use a column that is NOT NULL")
-
-// key makes a key of cells, or says that one of them is NULL.
-func key(cells []value.Cell, kinds []keyspace.Kind) (keyspace.Key, error) {
-	out := make(keyspace.Key, len(cells))
-	for i, cell := range cells {
-		if cell == nil {
-			return nil, errNullKey
-		}
-		if kinds[i] == keyspace.Binary {
-			out[i] = hex.EncodeToString(cell)
-		} else {
-			out[i] = string(cell)
-		}
-	}
-	return out, nil
 }

@@ -148,7 +148,7 @@ var errFull = errors.New("the batch is full")
 
 // readAttributes reads the attributes of the batch's users. When they get too many, the batch is cut before the user whose they are.
 func (b *batch) readAttributes(ctx context.Context) error {
-	r := reader{question: b.question, limit: b.maxRow}
+	r := b.reader(b.question, nil)
 	end, last := len(b.units), 0
 	err := b.parts(b.question, b.part(), func(part clause) error {
 		err := stream(ctx, b.conn, b.attributes(part), func(cells []value.Cell) error {
@@ -165,7 +165,7 @@ func (b *batch) readAttributes(ctx context.Context) error {
 				return err
 			}
 			if b.bytes <= gatherBytes || at == 0 {
-				return b.narrow(&r, at)
+				return b.narrow(r, at)
 			}
 			end = at
 			return errFull
@@ -213,7 +213,7 @@ func (b *batch) narrow(r *reader, at int) error {
 // readRows streams the rows of the batch's users, with their attributes as further cells.
 func (b *batch) readRows(ctx context.Context, yield func(shard.Row) error) error {
 	var all []value.Cell
-	r := reader{question: b.question, limit: b.maxRow}
+	r := b.reader(b.question, nil)
 	r.yield = func(row shard.Row) error {
 		at, known := b.index[string(row.Unit)]
 		if !known || at >= len(b.units) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"io"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -42,8 +44,15 @@ type strictStmt interface {
 // A keeper is a connection that keeps its statements prepared. As with any connection, only one at a time is asked.
 type keeper struct {
 	strictConn
-	kept  map[string]keptStmt
-	order []string // of kept, the oldest first
+	wire  *wire // for streams; nil where the driver alone can read what comes
+	kept  map[asked]io.Closer
+	order []asked // of kept, the oldest first
+}
+
+// An asked is the text of a statement, and who has had it prepared.
+type asked struct {
+	query string
+	wired bool
 }
 
 // A keptStmt stays open when its user has done with it.
@@ -54,39 +63,60 @@ func (keptStmt) Close() error { return nil }
 
 // PrepareContext returns the statement of that text, as it was prepared before if it was.
 func (k *keeper) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if stmt, there := k.kept[query]; there {
-		return stmt, nil
-	}
-	prepared, err := k.strictConn.PrepareContext(ctx, query)
-	if refused := (*mysql.MySQLError)(nil); errors.As(err, &refused) && refused.Number == tooManyStatements && len(k.order) > 0 {
-		if err := k.forget(len(k.order)); err != nil {
-			return nil, err
-		}
-		prepared, err = k.strictConn.PrepareContext(ctx, query)
-	}
+	stmt, kept, err := k.keep(asked{query: query}, func() (io.Closer, error) { return k.strictConn.PrepareContext(ctx, query) })
 	if err != nil {
 		return nil, err
 	}
-	stmt, ok := prepared.(strictStmt)
-	if !ok || len(query) > keptText {
-		return prepared, nil
+	strict, ok := stmt.(strictStmt)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("a %T is no statement to keep", stmt)
+	case !kept:
+		return strict, nil
+	}
+	return keptStmt{strict}, nil
+}
+
+// keep returns the statement, as it was prepared before if it was. One that is not kept is its user's to close.
+func (k *keeper) keep(a asked, prepare func() (io.Closer, error)) (stmt io.Closer, kept bool, err error) {
+	if stmt, there := k.kept[a]; there {
+		return stmt, true, nil
+	}
+	stmt, err = prepare()
+	if refused := (*mysql.MySQLError)(nil); errors.As(err, &refused) && refused.Number == tooManyStatements && len(k.order) > 0 {
+		if err := k.forget(len(k.order)); err != nil {
+			return nil, false, err
+		}
+		stmt, err = prepare()
+	}
+	if err != nil || len(a.query) > keptText {
+		return stmt, false, err
 	}
 	if len(k.order) >= keptStatements {
 		if err := k.forget(1); err != nil {
-			return nil, errors.Join(err, prepared.Close())
+			return nil, false, errors.Join(err, stmt.Close())
 		}
 	}
-	k.kept[query], k.order = keptStmt{stmt}, append(k.order, query)
-	return k.kept[query], nil
+	k.kept[a], k.order = stmt, append(k.order, a)
+	return stmt, true, nil
 }
 
 // forget closes the n oldest statements. It asks the server nothing.
 func (k *keeper) forget(n int) error {
 	var errs []error
-	for _, query := range k.order[:n] {
-		errs = append(errs, k.kept[query].strictStmt.Close())
-		delete(k.kept, query)
+	for _, a := range k.order[:n] {
+		errs = append(errs, k.kept[a].Close())
+		delete(k.kept, a)
 	}
-	k.order = append([]string(nil), k.order[n:]...)
+	k.order = append([]asked(nil), k.order[n:]...)
 	return errors.Join(errs...)
+}
+
+// IsValid reports whether the connection may be used again.
+func (k *keeper) IsValid() bool { return (k.wire == nil || !k.wire.broken) && k.strictConn.IsValid() }
+
+// cut ends the connection where nobody knows what would come next.
+func (k *keeper) cut() {
+	_ = k.wire.conn.Close()  // the driver says its farewell to nobody
+	_ = k.strictConn.Close() // and from here on calls the connection bad
 }

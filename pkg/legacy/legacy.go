@@ -11,8 +11,6 @@ import (
 	"fmt"
 
 	"github.com/go-sql-driver/mysql"
-
-	"rehome/pkg/link"
 )
 
 // idleSessions is how many sessions wait for the next snapshot: all of them, as a slot needs two at once and to make one costs more than to keep it.
@@ -41,14 +39,14 @@ func open(ctx context.Context, config *mysql.Config, what string) (*DB, error) {
 	}
 	config = config.Clone()
 	config.Logger = &mysql.NopLogger{} // what it logs comes back as an error too
-	config.DialFunc = link.Dial
+	config.DialFunc = dial
 	db := &DB{name: config.DBName, address: fmt.Sprintf("%s/%s as %s", config.Addr, config.DBName, config.User), at: config.Addr}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s at %s: %w", what, db.address, err)
 	}
 	if db.version, err = serverVersion(ctx, connector); err == nil {
-		db.pool = sql.OpenDB(strictConnector{connector})
+		db.pool = sql.OpenDB(strictConnector{connector, config})
 		db.pool.SetMaxIdleConns(idleSessions)
 		if err = db.pool.PingContext(ctx); err != nil {
 			err = errors.Join(err, db.Close())

@@ -52,7 +52,7 @@ type fixture struct {
 	config *mysql.Config // of root
 }
 
-func newFixture(t *testing.T, statements ...string) fixture {
+func newFixture(t testing.TB, statements ...string) fixture {
 	t.Helper()
 	config := configOf(t, sandbox.Legacy(t))
 	f := fixture{config: config, admin: adminOf(t, config)}
@@ -66,7 +66,7 @@ func newFixture(t *testing.T, statements ...string) fixture {
 	return f
 }
 
-func configOf(t *testing.T, dsn string) *mysql.Config {
+func configOf(t testing.TB, dsn string) *mysql.Config {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {
@@ -80,7 +80,7 @@ func configOf(t *testing.T, dsn string) *mysql.Config {
 	return config
 }
 
-func adminOf(t *testing.T, config *mysql.Config) *sql.DB {
+func adminOf(t testing.TB, config *mysql.Config) *sql.DB {
 	t.Helper()
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
@@ -91,7 +91,7 @@ func adminOf(t *testing.T, config *mysql.Config) *sql.DB {
 	return admin
 }
 
-func (f fixture) exec(t *testing.T, statements ...string) {
+func (f fixture) exec(t testing.TB, statements ...string) {
 	t.Helper()
 	for _, statement := range statements {
 		if _, err := f.admin.ExecContext(t.Context(), statement); err != nil {
@@ -119,7 +119,7 @@ func (f fixture) as(t *testing.T, user string, grants ...string) *DB {
 	return db
 }
 
-func (f fixture) snapshot(t *testing.T, r Reading) *Snapshot {
+func (f fixture) snapshot(t testing.TB, r Reading) *Snapshot {
 	t.Helper()
 	s, err := f.Snapshot(t.Context(), r)
 	if err != nil {

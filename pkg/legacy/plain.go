@@ -163,7 +163,7 @@ func (s *Snapshot) plain(ctx context.Context, q plainQuestion, forms []form, sta
 				return shard.Fail(shard.Data, "", fmt.Errorf("read %s once more: %w", q.plan.Into, err))
 			}
 		}
-		row.Unit = canonical(unit)
+		row.Unit = unit.Canonical()
 		for i, text := range texts[len(texts)-len(forms):] {
 			if cells[i], err = forms[i].cell(text); err != nil {
 				return shard.Fail(shard.Defect, "", fmt.Errorf("read %s once more: %w", q.plan.Into, err))

@@ -21,26 +21,34 @@ func (s stopped) Unwrap() error { return s.error }
 // as it is stored. The cells are valid until yield returns. When yield fails, the rest is read past, so that the connection and
 // its snapshot can go on.
 func stream(ctx context.Context, conn *sql.Conn, c clause, yield func([]value.Cell) error) error {
-	return conn.Raw(func(raw any) (err error) {
-		preparer, ok := raw.(driver.ConnPrepareContext)
+	return conn.Raw(func(raw any) error {
+		k, ok := raw.(*keeper)
 		if !ok {
-			return fmt.Errorf("a %T cannot prepare", raw)
+			return fmt.Errorf("a %T cannot stream", raw)
 		}
-		stmt, err := preparer.PrepareContext(ctx, c.sql)
-		if err != nil {
-			return err
+		if k.wire.carries(c) {
+			return k.stream(ctx, c, yield)
 		}
-		defer func() { err = errors.Join(err, stmt.Close()) }()
-		rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, parameters(c.args))
-		if err != nil {
-			return err
-		}
-		err = each(rows, yield)
-		if closed := rows.Close(); err == nil {
-			err = closed
-		}
-		return err
+		return k.streamByDriver(ctx, c, yield)
 	})
+}
+
+// streamByDriver is stream where the driver alone can read what comes, or write what is asked.
+func (k *keeper) streamByDriver(ctx context.Context, c clause, yield func([]value.Cell) error) (err error) {
+	stmt, err := k.PrepareContext(ctx, c.sql)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, parameters(c.args))
+	if err != nil {
+		return err
+	}
+	err = each(rows, yield)
+	if closed := rows.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 func parameters(args []any) []driver.NamedValue {

@@ -40,7 +40,7 @@ func (s *Snapshot) Rows(ctx context.Context, p *mapping.RowPlan, slice shard.Sli
 	case p.GatheredBy != nil && slice.Kind.ByUser() && q.covered():
 		return nil
 	}
-	r := reader{question: q, limit: s.maxRow, yield: yield}
+	r := s.reader(q, yield)
 	err := s.parts(q, slice, func(part clause) error {
 		if slice.Kind != shard.Unowned || p.OfUsers() {
 			if err := stream(ctx, s.conn, q.rows(part), r.row); err != nil {
@@ -66,7 +66,17 @@ type reader struct {
 	question
 	limit int64
 	yield func(shard.Row) error
-	unit  []byte // the newest row's: rows of one unit mostly follow each other, and share it
+	kinds []keyspace.Kind // of the unit's key, where a row begins with one
+	unit  []byte          // the newest row's: rows of one unit mostly follow each other, and share it
+	made  keyMaker
+}
+
+func (s *Snapshot) reader(q question, yield func(shard.Row) error) *reader {
+	r := &reader{question: q, limit: s.maxRow, yield: yield}
+	if q.kind != shard.Unowned {
+		_, r.kinds = q.unit()
+	}
+	return r
 }
 
 func (r *reader) row(cells []value.Cell) error {
@@ -78,13 +88,13 @@ func (r *reader) row(cells []value.Cell) error {
 		return r.fault("", err)
 	}
 	n := len(r.plan.SourceKey)
-	k, err := key(rest[:n], r.plan.SourceKinds)
+	k, err := r.made.key(rest[:n], r.plan.SourceKinds)
 	if err != nil {
 		return r.fault("", err)
 	}
 	clear(cells[:len(cells)-len(rest)+n]) // they lie in the same memory as the row
 	if r.kind == shard.Unowned {
-		unit = canonical(k)
+		unit = r.made.canonical(k)
 	}
 	row := shard.Row{Unit: unit, Key: k, Cells: rest[n:]}
 	if r.plan.GatheredBy != nil {
@@ -95,31 +105,34 @@ func (r *reader) row(cells []value.Cell) error {
 
 // unitOf takes the unit's key off the cells, if it has one of its own.
 func (r *reader) unitOf(cells []value.Cell) ([]byte, []value.Cell, error) {
-	if r.kind == shard.Unowned {
-		return nil, cells, nil
+	n := len(r.kinds)
+	if n != 1 || r.kinds[0] == keyspace.Binary {
+		if n == 0 {
+			return nil, cells, nil
+		}
+		k, err := r.made.key(cells[:n], r.kinds)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.unit = r.made.canonical(k)
+		return r.unit, cells[n:], nil
 	}
-	exprs, kinds := r.question.unit()
-	if len(exprs) == 1 && kinds[0] != keyspace.Binary && r.unit != nil && cells[0] != nil && bytes.Equal(cells[0], r.unit) {
-		return r.unit, cells[1:], nil
+	if cells[0] == nil {
+		return nil, nil, errNullKey
 	}
-	k, err := key(cells[:len(exprs)], kinds)
-	if err != nil {
-		return nil, nil, err
+	if r.unit == nil || !bytes.Equal(cells[0], r.unit) {
+		r.unit = r.made.clone(cells[0])
 	}
-	r.unit = canonical(k)
-	return r.unit, cells[len(exprs):], nil
+	return r.unit, cells[1:], nil
 }
 
 func (r *reader) dropped(cells []value.Cell) error {
-	k, err := key(cells, r.plan.SourceKinds)
+	k, err := r.made.key(cells, r.plan.SourceKinds)
 	if err != nil {
 		return r.fault("", err)
 	}
-	return r.yield(shard.Row{Unit: canonical(k), Key: k})
+	return r.yield(shard.Row{Unit: r.made.canonical(k), Key: k})
 }
-
-// canonical is never nil: the empty text is a key, too.
-func canonical(k keyspace.Key) []byte { return append([]byte{}, k.Canonical()...) }
 
 func (r *reader) fault(cause string, err error) error {
 	return shard.Fail(shard.Data, cause, fmt.Errorf("read the rows of %s: %w", r.question, err))

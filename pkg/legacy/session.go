@@ -5,6 +5,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // session makes every connection read the same values from every server, by variables that need no privilege. Division by zero warns instead of becoming a silent
@@ -25,12 +28,17 @@ var session = []string{
 	`SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`,
 }
 
-// A strictConnector makes connections whose session is set as session says, and that keep their statements prepared.
-type strictConnector struct{ driver.Connector }
+// A strictConnector makes connections whose session is set as session says, and that keep their statements prepared. The configuration
+// is that of the driver's connector, and dials by dial.
+type strictConnector struct {
+	driver.Connector
+	config *mysql.Config
+}
 
 // Connect opens a connection and sets its session.
 func (c strictConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+	var below *tap
+	conn, err := c.Connector.Connect(withTap(ctx, &below))
 	if err != nil {
 		return nil, err
 	}
@@ -43,5 +51,9 @@ func (c strictConnector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, errors.Join(fmt.Errorf("set the session: %w", err), conn.Close())
 		}
 	}
-	return &keeper{strictConn: strict, kept: map[string]keptStmt{}}, nil
+	k := &keeper{strictConn: strict, kept: map[asked]io.Closer{}}
+	if below != nil {
+		k.wire = below.wire(c.config)
+	}
+	return k, nil
 }

@@ -94,9 +94,10 @@ func (s *Snapshot) Units(ctx context.Context, slice shard.Slice) ([]keyspace.Key
 
 func (s *Snapshot) units(ctx context.Context, q question, slice shard.Slice, yield func(keyspace.Key, []value.Cell) error) error {
 	exprs, kinds := q.unit()
+	var made keyMaker
 	return s.parts(q, slice, func(part clause) error {
 		return stream(ctx, s.conn, q.units(part), func(cells []value.Cell) error {
-			k, err := key(cells[:len(exprs)], kinds)
+			k, err := made.key(cells[:len(exprs)], kinds)
 			if err != nil {
 				return shard.Fail(shard.Data, "", fmt.Errorf("read the units of %s: %w", q, err))
 			}
