@@ -163,8 +163,10 @@ func (r *redo) tables() []shard.Table {
 	for _, plan := range r.plans {
 		touched[plan.Ordinal] = true
 	}
-	for entry := range r.total.tally.tables {
-		touched[entry] = true
+	for entry, t := range r.total.tally.tables {
+		if t != nil {
+			touched[entry] = true
+		}
 	}
 	for entry := range r.total.before {
 		touched[entry] = true

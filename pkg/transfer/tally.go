@@ -13,14 +13,14 @@ import (
 // A tally counts what became of the rows of a part of a shard. One that is undone is thrown away.
 type tally struct {
 	mapping *mapping.Compiled
-	tables  map[int]*shard.Table
+	tables  []*shard.Table                 // by entry; nil of which nothing was counted
 	rules   map[int][][]int64              // by entry, column and rule
 	sums    map[int32]map[int]*shard.Table // by unit and entry: what is counted for the unit alone, see shard.Account
 	waits   []shard.Wait
 }
 
 func newTally(m *mapping.Compiled) *tally {
-	return &tally{mapping: m, tables: map[int]*shard.Table{}, rules: map[int][][]int64{}, sums: map[int32]map[int]*shard.Table{}}
+	return &tally{mapping: m, tables: make([]*shard.Table, len(m.Plans)), rules: map[int][][]int64{}, sums: map[int32]map[int]*shard.Table{}}
 }
 
 // table returns the counts of an entry.
@@ -107,8 +107,10 @@ func (t *tally) rulesOf(plan *mapping.RowPlan) [][]int64 {
 // add takes over the counts of a part that stays.
 func (t *tally) add(part *tally) {
 	for entry, from := range part.tables {
-		plan := t.mapping.Plans[entry]
-		*t.table(plan) = t.table(plan).Plus(*from)
+		if from != nil {
+			into := t.table(t.mapping.Plans[entry])
+			*into = into.Plus(*from)
+		}
 	}
 	for entry, columns := range part.rules {
 		rules := t.rulesOf(t.mapping.Plans[entry])
