@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // profileSettings let PostgreSQL say which statements its time goes to, and which session was whose.
@@ -55,7 +53,7 @@ func (a *arena) profile(dir string) {
 		own = *c
 		p.write("statements", a.statements(statementTimes))
 	}
-	all := a.meet(contestant{"rehome profiled", a.shape, load})
+	all := a.meet(contestant{name: "rehome profiled", shape: a.shape}, way{load: load}, false)
 	p.write("cpu", fmt.Sprintf("%s, %d rows: CPU seconds of rehome (and perf) %.2f, MariaDB %.2f, PostgreSQL %.2f; %.2f s in all, profiled\n",
 		a.name, a.rows, own.Own, all.MariaDB, all.Target, all.Wall))
 	for _, process := range []string{"rehome", "mariadb", "postgres"} {
@@ -133,8 +131,7 @@ func (p profile) write(what, text string) {
 // statements runs statements on the target's server, and returns the last one's rows, a line each.
 func (a *arena) statements(statements ...string) (lines string) {
 	a.Helper()
-	conn, err := pgx.Connect(a.Context(), a.servers.TargetDSN("postgres"))
-	a.must(err)
+	conn := a.connect("postgres")
 	defer conn.Close(context.WithoutCancel(a.Context()))
 	for _, statement := range statements {
 		lines = ""

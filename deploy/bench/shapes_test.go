@@ -11,6 +11,7 @@ type shape struct {
 	name   string
 	tables []string
 	legacy func(users int) []string
+	keys   string // what they are, where they are not the legacy database's integers
 	target string // with integer keys: two secondary indexes on each table, no foreign key
 	rows   string // of the mapping: its tables
 }
@@ -95,7 +96,7 @@ func (s shape) mapping() string {
 
 // uuids is the shape with UUIDs for the integers of keys and references, in target and mapping.
 func (s shape) uuids() shape {
-	s.name += ", UUIDv5"
+	s.keys = ".uuid"
 	for _, column := range []string{"id", "user_id", "post_id"} {
 		entity := strings.TrimSuffix(column, "_id")
 		s.target = regexp.MustCompile(`\b`+column+` integer`).ReplaceAllString(s.target, column+" uuid")

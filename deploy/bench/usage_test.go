@@ -1,13 +1,17 @@
 package bench
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A cost is what a load has taken of the machine.
@@ -56,10 +60,62 @@ func processTime(pid int, children bool) time.Duration {
 	return time.Duration(sum) * time.Second / ticks
 }
 
-// spent adds what an ended process had.
-func (c *cost) spent(state *os.ProcessState) {
-	c.Own += (state.UserTime() + state.SystemTime()).Seconds()
-	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		c.Memory += float64(usage.Maxrss) / 1024
+// shell runs a command line.
+func (a *arena) shell(c *cost, command string) {
+	a.Helper()
+	a.ran(c, exec.CommandContext(a.Context(), "bash", "-o", "pipefail", "-c", command))
+}
+
+// ran runs a command to its end and adds what it has spent.
+func (a *arena) ran(c *cost, cmd *exec.Cmd) {
+	a.Helper()
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	a.must(cmd.Start())
+	var process errgroup.Group
+	done := make(chan struct{})
+	process.Go(func() error { defer close(done); return cmd.Wait() })
+	c.Memory = max(c.Memory, peaks(cmd.Process.Pid, done))
+	if err := process.Wait(); err != nil {
+		a.Fatalf("%s: %v\n%s", filepath.Base(cmd.Path), err, output.Bytes())
+	}
+	c.Own += (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+}
+
+// peaks is the sum, in MiB, of the most that a process and its descendants were seen to have. What the kernel says of one that has ended counts what its parent had
+// when it was made.
+func peaks(pid int, done <-chan struct{}) (sum float64) {
+	marks := map[int]float64{}
+	tick := time.NewTicker(look / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			mark(pid, marks)
+		case <-done:
+			for _, mib := range marks {
+				sum += mib
+			}
+			return sum
+		}
+	}
+}
+
+// mark notes the high-water marks of a process and its descendants. A later one is the better one: exec sets it back.
+func mark(pid int, marks map[int]float64) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // it may have ended
+	_, text, _ := strings.Cut(string(status), "\nVmHWM:")
+	var kib float64
+	if _, err := fmt.Sscan(text, &kib); err == nil {
+		marks[pid] = kib / 1024
+	}
+	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range children {
+		pids, _ := os.ReadFile(file)
+		for child := range strings.FieldsSeq(string(pids)) {
+			if n, err := strconv.Atoi(child); err == nil {
+				mark(n, marks)
+			}
+		}
 	}
 }
