@@ -255,8 +255,7 @@ func (q question) attributes(part clause) clause {
 
 // covered reports whether each user is a row of the plan that gathers the attributes, so that none of theirs has nowhere to go.
 func (q question) covered() bool {
-	host := q.plan.GatheredBy
-	return host.From == q.users.From && host.User == q.users.Key
+	return q.own(q.plan.GatheredBy)
 }
 
 // housed is the condition that the user of an attribute has a row of the plan that gathers it, taken by the given condition.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"rehome/pkg/keyspace"
@@ -13,46 +14,51 @@ import (
 )
 
 // Keys streams the key of every user, in the legacy database's order and from one snapshot, with the position of the wave that
-// takes the user: the first whose condition is true, else the last, whose condition is not looked at. An error of yield ends the
-// stream and comes back as it is.
+// takes the user: the first whose condition is true, else the last, whose condition is not looked at. Keys lie in memory that they
+// share: who keeps a few of them clones these. An error of yield ends the stream and comes back as it is.
 func (db *DB) Keys(ctx context.Context, users mapping.Keyspace, waves []string, yield func(key keyspace.Key, wave int) error) error {
-	c := clause{sql: "SELECT (" + users.Key + ") AS rehome_k1, " + waveOf(waves) + " AS rehome_w FROM " + users.From + " ORDER BY rehome_k1"}
+	c := clause{sql: "SELECT (" + users.Key + ") AS rehome_k1" + waveOf(waves) + " FROM " + users.From + " ORDER BY rehome_k1"}
+	var made keyMaker
 	return db.scan(ctx, "read the keys of the users", c, func(cells []value.Cell) error {
-		k, err := key(cells[:1], users.Kinds)
+		k, err := made.key(cells[:1], users.Kinds)
 		if err != nil {
 			return shard.Fail(shard.Data, "", fmt.Errorf("read the keys of the users: %w", err))
 		}
-		var wave int
-		if _, err := fmt.Sscan(string(cells[1]), &wave); err != nil {
-			return fmt.Errorf("read the wave of a user: %w", err)
+		wave := 0
+		if len(cells) > 1 {
+			if wave, err = strconv.Atoi(string(cells[1])); err != nil {
+				return fmt.Errorf("read the wave of a user: %w", err)
+			}
 		}
 		return yield(k, wave)
 	})
 }
 
-// waveOf is the position of the wave that takes a user.
+// waveOf selects the position of the wave that takes a user, where there is more than one.
 func waveOf(waves []string) string {
 	if len(waves) < 2 {
-		return "0"
+		return ""
 	}
 	var out strings.Builder
-	out.WriteString("CASE")
+	out.WriteString(", CASE")
 	for i, condition := range waves[:len(waves)-1] {
 		fmt.Fprintf(&out, " WHEN (%s) THEN %d", condition, i)
 	}
-	fmt.Fprintf(&out, " ELSE %d END", len(waves)-1)
+	fmt.Fprintf(&out, " ELSE %d END AS rehome_w", len(waves)-1)
 	return out.String()
 }
 
 // KeysOf streams the keys by which the plan's rows without a user are split, in their order and from one snapshot: of kind Unowned
 // the row source's primary key of each row whose user is NULL or unknown, or that the join drops; of kind OwnKey the plan's own
-// key of each row. An error of yield ends the stream and comes back as it is.
+// key of each row. Keys lie in memory that they share: who keeps a few of them clones these. An error of yield ends the stream and
+// comes back as it is.
 func (db *DB) KeysOf(ctx context.Context, users mapping.Keyspace, p *mapping.RowPlan, kind shard.Kind, yield func(keyspace.Key) error) error {
 	q := question{users: users, plan: p, kind: kind}
 	exprs, kinds := q.unit()
 	what := fmt.Sprintf("read the keys of %s", q)
+	var made keyMaker
 	return db.scan(ctx, what, q.units(clause{}), func(cells []value.Cell) error {
-		k, err := key(cells[:len(exprs)], kinds)
+		k, err := made.key(cells[:len(exprs)], kinds)
 		if err != nil {
 			return shard.Fail(shard.Data, "", fmt.Errorf("%s: %w", what, err))
 		}

@@ -46,9 +46,19 @@ func (q question) unknown() clause {
 	return clause{sql: "NOT EXISTS (SELECT 1 FROM (" + all + ") AS rehome_u WHERE rehome_u.rehome_k1 = (" + q.plan.User + "))"}
 }
 
+// own reports whether the users and the plan's rows are the same rows, each its own user.
+func (q question) own(p *mapping.RowPlan) bool {
+	return q.kind.ByUser() && p.From == q.users.From && p.User == q.users.Key
+}
+
 // belongs is the condition that a row is the slice's.
 func (q question) belongs(part clause) clause {
 	switch {
+	case q.own(q.plan):
+		if part.sql == "" {
+			part.sql = "(" + q.users.Key + ") IS NOT NULL" // as a bound would have it
+		}
+		return and(part, condition(q.wave))
 	case q.kind.ByUser():
 		c := q.keys(part)
 		c.sql = "(" + q.plan.User + ") IN (" + c.sql + ")"
@@ -102,6 +112,8 @@ func (q question) rows(part clause) clause {
 		fields += ", " + bare(q.plan.Select)
 	}
 	switch {
+	case q.own(q.plan):
+		fields = "(" + q.users.Key + "), " + fields
 	case q.kind.ByUser():
 		// From users to rows, whatever the server thinks of its statistics; and the unit is spelled as the owner spells it.
 		c, filter := q.keys(part), where(q.filter(), q.only)
@@ -112,7 +124,7 @@ func (q question) rows(part clause) clause {
 	case q.kind == shard.OwnKey:
 		fields = bare(q.plan.Key) + ", " + fields
 	}
-	c := where(q.belongs(part), condition(q.plan.Where), q.only)
+	c := where(q.belongs(part), q.filter(), q.only)
 	c.sql = "SELECT " + fields + " FROM " + q.plan.From + c.sql
 	return c
 }
