@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"rehome/pkg/checksum"
-	"rehome/pkg/keyspace"
 	"rehome/pkg/shard"
 )
 
@@ -81,45 +80,6 @@ func (b *Book) begin(ctx context.Context, conn *pgx.Conn) error {
 // Tx returns the transaction, for the data's own statements. Only the Book ends it.
 func (b *Book) Tx() pgx.Tx { return b.tx }
 
-// Held returns which of the users the ledger holds already, by position: those whom a shard that shares cells with the given one
-// has read, and those who have a state of their own. Of many shards a few share cells: OFFSET 0 keeps the planner, who cannot know, from
-// reading the rosters of all.
-func (b *Book) Held(ctx context.Context, s *shard.Shard, users []keyspace.Key) (map[int]bool, error) {
-	hashes, keys := make([]int64, len(users)), make([][]byte, len(users))
-	for i, user := range users {
-		keys[i] = user.Canonical()
-		hashes[i] = checksum.Key(keys[i])
-	}
-	rows, err := b.tx.Query(ctx, `
-		WITH wanted AS MATERIALIZED (SELECT * FROM unnest($2::bigint[], $3::bytea[]) WITH ORDINALITY AS w (hash, key, position))
-		SELECT w.position - 1
-		  FROM rehome.shard s
-		 CROSS JOIN LATERAL (
-			SELECT r.hashes, r.keys FROM rehome.roster r
-			 WHERE r.migration = s.migration AND r.ordinal = s.ordinal AND r.generation = s.generation AND r.of_kind = 'users' OFFSET 0) AS r
-		 CROSS JOIN LATERAL unnest(r.hashes, r.keys) AS u (hash, key)
-		  JOIN wanted w ON w.hash = u.hash AND w.key = u.key
-		 WHERE s.migration = $1 AND int4range(s.cell_first, s.cell_limit) && int4range($4, $5)
-		UNION
-		SELECT w.position - 1
-		  FROM rehome.user_state x
-		  JOIN wanted w ON w.hash = x.user_hash AND w.key = x.user_key
-		 WHERE x.migration = $1`, s.Migration, hashes, keys, s.Cells[0], s.Cells[1])
-	if err != nil {
-		return nil, fmt.Errorf("ask which users of shard %s the ledger holds: %w", s.ID, err)
-	}
-	held := map[int]bool{}
-	var position int
-	_, err = pgx.ForEachRow(rows, []any{&position}, func() error {
-		held[position] = true
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("ask which users of shard %s the ledger holds: %w", s.ID, err)
-	}
-	return held, nil
-}
-
 // Block appends a part of the manifest, at once, so that a savepoint that is rolled back takes it along.
 func (b *Book) Block(ctx context.Context, block shard.Block) error {
 	return b.Blocks(ctx, []shard.Block{block})
@@ -127,22 +87,13 @@ func (b *Book) Block(ctx context.Context, block shard.Block) error {
 
 // Blocks is Block for each of the blocks, in one round trip.
 func (b *Book) Blocks(ctx context.Context, blocks []shard.Block) error {
-	var batch pgx.Batch
-	id := b.claim.Shard.ID
-	for _, block := range blocks {
-		units, digests := make([]int32, len(block.Rows)), make([]byte, 0, checksum.Size*len(block.Rows))
-		targets, legacies := make([][]byte, len(block.Rows)), make([][]byte, len(block.Rows))
-		for i, row := range block.Rows {
-			units[i], targets[i], legacies[i] = row.Unit, notNil(row.TargetKey), notNil(row.LegacyKey)
-			digests = row.Digest.Append(digests)
-		}
-		batch.Queue(`
-			INSERT INTO rehome.manifest (migration, ordinal, generation, entry, block, units, target_keys, legacy_keys, digests)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			id.Migration, id.Ordinal, id.Generation, block.Entry, b.blocks, units, targets, legacies, digests)
-		b.blocks++
+	if len(blocks) == 0 {
+		return nil
 	}
-	if err := b.tx.SendBatch(ctx, &batch).Close(); err != nil {
+	id := b.claim.Shard.ID
+	_, err := b.tx.Conn().PgConn().CopyFrom(ctx, newManifest(id, b.blocks, blocks), copyManifest)
+	b.blocks += len(blocks)
+	if err != nil {
 		return fmt.Errorf("write the manifest of shard %s up to block %d: %w", id, b.blocks, err)
 	}
 	return nil

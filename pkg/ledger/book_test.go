@@ -38,6 +38,17 @@ func TestHeld(t *testing.T) {
 			t.Fatal(diff)
 		}
 	})
+	t.Run("who has a state is found among few and among many", func(t *testing.T) {
+		b.move(b.connect(), id(m, 1), []string{"3", "4"}, "3", "4")
+		elsewhere := claim.Shard
+		elsewhere.Cells = [2]int{7, 8}
+		if diff := cmp.Diff(map[int]bool{0: true}, held(elsewhere, "4")); diff != "" {
+			t.Fatal(diff)
+		}
+		if diff := cmp.Diff(map[int]bool{1: true, 3: true, 4: true}, held(elsewhere, "1", "2", "5", "3", "4")); diff != "" {
+			t.Fatal(diff)
+		}
+	})
 	t.Run("nobody asks about nobody", func(t *testing.T) {
 		if got := held(claim.Shard); len(got) != 0 {
 			t.Fatalf("got %v", got)

@@ -65,16 +65,16 @@ func (b *Book) writeOutcome(ctx context.Context, o *shard.Outcome) (waves []byWa
 
 // named returns the units of the outcome by their families.
 func (b *Book) named(o *shard.Outcome) []unit {
-	f, out := b.family(), make([]unit, len(o.Units))
-	for i, key := range o.Units {
-		of := f
-		if i >= len(o.Units)-o.Guests {
-			of = userFamily
-			if w, row := o.GuestRows[int32(i)]; row {
-				of = familyOf(w.Kind, w.Entry)
-			}
+	f, own, out := b.family(), len(o.Units)-o.Guests, make([]unit, 0, len(o.Units))
+	for _, key := range f.keys(o.Units[:own]) {
+		out = append(out, unit{f, key})
+	}
+	for i, key := range o.Units[own:] {
+		of := userFamily
+		if w, row := o.GuestRows[int32(own+i)]; row {
+			of = familyOf(w.Kind, w.Entry)
 		}
-		out[i] = unit{of, of.key(key)}
+		out = append(out, unit{of, of.key(key)})
 	}
 	return out
 }
@@ -105,15 +105,14 @@ type rosterRow struct {
 	family
 	block  int
 	redo   bool
-	keys   [][]byte
-	hashes []*int64
+	keys   [][]byte // nil for a unit that is of another family, or left out
 	counts []byte
 }
 
 var rosterColumns = []string{"block", "of_kind", "entry", "redo", "keys", "hashes", "counts"}
 
 func (r *rosterRow) values() []any {
-	return []any{r.block, r.of, r.entry, r.redo, r.keys, r.hashes, r.counts}
+	return []any{r.block, r.of, r.entry, r.redo, &keyArray{keys: r.keys}, &hashArray{keys: r.keys}, r.counts}
 }
 
 // roster names the units but those that are left out, in rows of one family and block each.
@@ -124,15 +123,14 @@ func (b *Book) roster(units []unit, sums map[int32][]shard.Table, without map[in
 		r := open[u.family]
 		if r == nil || r.block != block {
 			size := min(len(units)-block*rosterBlock, rosterBlock)
-			r = &rosterRow{family: u.family, block: block, redo: b.claim.Shard.Kind == shard.Redo, keys: make([][]byte, size),
-				hashes: make([]*int64, size), counts: []byte{}}
+			r = &rosterRow{family: u.family, block: block, redo: b.claim.Shard.Kind == shard.Redo, keys: make([][]byte, size), counts: []byte{}}
 			open[u.family], rows = r, append(rows, r)
 		}
 		if _, out := without[int32(i)]; out {
 			continue
 		}
-		at, hash := i%rosterBlock, checksum.Key(u.key)
-		r.keys[at], r.hashes[at] = u.key, &hash
+		at := i % rosterBlock
+		r.keys[at] = u.key
 		if kept := counted(sums[int32(i)]); len(kept) > 0 {
 			r.counts = appendBlockCounts(r.counts, at, kept)
 		}

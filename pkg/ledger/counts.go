@@ -11,6 +11,9 @@ import (
 
 // counted returns what the ledger keeps of each unit: set aside, left out, gathered and extra rows by entry, without entries that have none of them.
 func counted(sums []shard.Table) []shard.Table {
+	if len(sums) == 0 {
+		return nil
+	}
 	byEntry := map[int]shard.Table{}
 	for _, t := range sums {
 		sum := byEntry[t.Entry]

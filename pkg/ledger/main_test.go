@@ -19,13 +19,13 @@ func TestMain(m *testing.M) { sandbox.Main(m) }
 
 // bench is a ledger in a database of its own, and what a test does with it.
 type bench struct {
-	t *testing.T
+	t testing.TB
 	*Ledger
 	dsn    string
 	holder uuid.UUID
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, dsn: sandbox.Postgres(t), holder: uuid.New()}
 	pool, err := pgxpool.New(t.Context(), b.dsn)
@@ -46,7 +46,7 @@ func (b *bench) connect() *pgx.Conn {
 	return connect(b.t, b.dsn)
 }
 
-func connect(t *testing.T, dsn string) *pgx.Conn {
+func connect(t testing.TB, dsn string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {

@@ -24,11 +24,13 @@ func familyOf(kind shard.Kind, entry int) family {
 func (f family) ofUsers() bool { return f == userFamily }
 
 // key spells a unit's key: of a user as the canonical text, which people look for, else in a form that can be read back whatever it holds.
-func (f family) key(k keyspace.Key) []byte {
+func (f family) key(k keyspace.Key) []byte { return f.appendKey([]byte{}, k) }
+
+func (f family) appendKey(dst []byte, k keyspace.Key) []byte {
 	if f.ofUsers() {
-		return notNil(k.Canonical())
+		return k.AppendCanonical(dst)
 	}
-	return notNil(k.Marshal())
+	return k.AppendMarshal(dst)
 }
 
 // parse reads what key has spelled. The users' key has one column.
@@ -39,11 +41,20 @@ func (f family) parse(key []byte) (keyspace.Key, error) {
 	return keyspace.Unmarshal(key)
 }
 
-// keys spells the keys of units.
+// keys spells the keys of units, which then lie in one piece of memory.
 func (f family) keys(units []keyspace.Key) [][]byte {
-	keys := make([][]byte, len(units))
+	const lengths = 2 // bytes that a part takes beside its text, or a few more
+	keys, size := make([][]byte, len(units)), 0
+	for _, unit := range units {
+		for _, part := range unit {
+			size += len(part) + lengths
+		}
+	}
+	room := make([]byte, 0, size)
 	for i, unit := range units {
-		keys[i] = f.key(unit)
+		begin := len(room)
+		room = f.appendKey(room, unit)
+		keys[i] = room[begin:len(room):len(room)]
 	}
 	return keys
 }

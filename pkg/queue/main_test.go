@@ -44,7 +44,7 @@ func id(ordinal int) shard.ID { return shard.ID{Migration: name, Run: run, Ordin
 func task(ordinal int) shard.Task { return shard.Task{ID: id(ordinal), Mapping: "m", Schema: "s"} }
 
 // embed starts a server in this process.
-func embed(t *testing.T) *Server {
+func embed(t testing.TB) *Server {
 	t.Helper()
 	server, err := Embed(t.Context(), t.TempDir())
 	if err != nil {
@@ -55,7 +55,7 @@ func embed(t *testing.T) *Server {
 }
 
 // connect connects to a server; a change may alter the options.
-func connect(t *testing.T, url, token string, changes ...func(*Options)) *Conn {
+func connect(t testing.TB, url, token string, changes ...func(*Options)) *Conn {
 	t.Helper()
 	o := Options{URL: url, Token: token, Name: t.Name()}
 	for _, change := range changes {
@@ -70,7 +70,7 @@ func connect(t *testing.T, url, token string, changes ...func(*Options)) *Conn {
 }
 
 // declared connects to a new server and declares the migration.
-func declared(t *testing.T, changes ...func(*Options)) *Conn {
+func declared(t testing.TB, changes ...func(*Options)) *Conn {
 	t.Helper()
 	server := embed(t)
 	c := connect(t, server.URL(), server.Token(), changes...)
@@ -78,7 +78,7 @@ func declared(t *testing.T, changes ...func(*Options)) *Conn {
 	return c
 }
 
-func declare(t *testing.T, c *Conn) {
+func declare(t testing.TB, c *Conn) {
 	t.Helper()
 	if err := c.Declare(t.Context(), name); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func publish(t *testing.T, c *Conn, ordinals ...int) {
 	}
 }
 
-func queueOf(t *testing.T, c *Conn) *Tasks {
+func queueOf(t testing.TB, c *Conn) *Tasks {
 	t.Helper()
 	q, err := c.Tasks(name)
 	if err != nil {
@@ -106,7 +106,7 @@ func queueOf(t *testing.T, c *Conn) *Tasks {
 }
 
 // next takes a task that has to come.
-func next(t *testing.T, c *Conn) *Lease {
+func next(t testing.TB, c *Conn) *Lease {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -117,7 +117,7 @@ func next(t *testing.T, c *Conn) *Lease {
 	return lease
 }
 
-func ack(t *testing.T, lease *Lease) {
+func ack(t testing.TB, lease *Lease) {
 	t.Helper()
 	if err := lease.Ack(t.Context()); err != nil {
 		t.Fatal(err)
