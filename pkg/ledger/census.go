@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -69,36 +71,68 @@ func scanCell(row pgx.CollectableRow) (c Cell, err error) {
 	return c, err
 }
 
-// Tried returns the hashes, each once, of the users whom a shard has read whose range shares cells with those from first up to but not including limit:
+// Tried returns the hashes, each once and in order, of the users whom a shard has read whose range shares cells with those from first up to but not including limit:
 // those who arrived and those who were quarantined. The shards reach over the cells' edges, and so do the hashes; whom a redo was the first to read is
 // among them wherever they belong. OFFSET 0 has PostgreSQL look each shard up: before the ledger's statistics are gathered it would go through all rosters.
 func (l *Ledger) Tried(ctx context.Context, name string, first, limit int) ([]int64, error) {
+	what := fmt.Sprintf("ask whom migration %s tried in cells %d to %d", name, first, limit)
+	// A roster comes as it is stored: to make rows of its hashes would cost the server more than all else that the census asks.
 	rows, err := l.pool.Query(ctx, `
 		WITH s AS MATERIALIZED (
 			SELECT ordinal, generation FROM rehome.shard WHERE migration = $1 AND int4range(cell_first, cell_limit) && int4range($2, $3)
 			 UNION SELECT ordinal, generation FROM rehome.shard WHERE migration = $1 AND kind = 'redo'
 		)
-		SELECT u.hash
+		SELECT r.hashes
 		  FROM s CROSS JOIN LATERAL (
 		      SELECT r.hashes FROM rehome.roster r
 		       WHERE r.migration = $1 AND r.ordinal = s.ordinal AND r.generation = s.generation AND r.of_kind = 'users' AND NOT r.redo OFFSET 0
-		  ) AS r CROSS JOIN LATERAL unnest(r.hashes) AS u (hash)
-		 WHERE u.hash IS NOT NULL
-		UNION
-		SELECT x.user_hash
+		  ) AS r
+		UNION ALL
+		SELECT ARRAY[x.user_hash]
 		  FROM s CROSS JOIN LATERAL (
 		      SELECT x.user_hash FROM rehome.user_state x
 		       WHERE x.migration = $1 AND x.ordinal = s.ordinal AND x.generation = s.generation AND x.counted OFFSET 0
-		  ) AS x`, name, first, limit)
-	what := fmt.Sprintf("ask whom migration %s tried in cells %d to %d", name, first, limit)
+		  ) AS x`, pgx.QueryResultFormats{pgx.BinaryFormatCode}, name, first, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	hashes, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
+	defer rows.Close()
+	var hashes []int64
+	for rows.Next() {
+		if hashes, err = appendBigints(hashes, rows.RawValues()[0]); err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	return hashes, nil
+	slices.Sort(hashes)
+	return slices.Compact(hashes), nil
+}
+
+// appendBigints appends the elements, but NULLs, of a bigint[] in PostgreSQL's binary form.
+func appendBigints(out []int64, array []byte) ([]int64, error) {
+	const head, dimension, word = 12, 8, 4
+	if len(array) < head {
+		return nil, errors.New("read an array: it is cut short")
+	}
+	if binary.BigEndian.Uint32(array) == 0 {
+		return out, nil // without dimensions: empty
+	}
+	if len(array) < head+dimension {
+		return nil, errors.New("read an array: it is cut short")
+	}
+	for rest := array[head+dimension:]; len(rest) > 0; {
+		switch {
+		case len(rest) >= word && binary.BigEndian.Uint32(rest) == 1<<32-1:
+			rest = rest[word:]
+		case len(rest) >= word+8 && binary.BigEndian.Uint32(rest) == 8:
+			out, rest = append(out, int64(binary.BigEndian.Uint64(rest[word:]))), rest[word+8:]
+		default:
+			return nil, errors.New("read an array: an element is no bigint")
+		}
+	}
+	return out, nil
 }
 
 // A Census compares whom the plan found with whom the ledger holds, user by user.
@@ -166,8 +200,8 @@ func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
 	return c, nil
 }
 
+// compare counts the users of a run of cells by whom was tried, in order.
 func (c *Census) compare(window []Cell, first int, tried []int64, open []span) {
-	slices.Sort(tried)
 	for i, cell := range window {
 		_, pending := slices.BinarySearchFunc(open, first+i, func(s span, cell int) int {
 			switch {
