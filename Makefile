@@ -25,7 +25,7 @@ BUILD := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## bin/producer, bin/worker and bin/aggregator
@@ -88,13 +88,20 @@ cover: servers ## statement coverage of all packages: bin/cover.html
 
 # Ratios and growth, and not speeds: of a machine that does something else too, only what was measured in one run can be compared.
 .PHONY: bench
-bench: servers ## latency on the links and numbers of shards, measured: a table, and bin/bench.json
+bench: servers bench-parts ## rehome and its peers, growth, latency, numbers of shards, measured in half an hour: tables, and bin/bench.json
+	@rm -f bin/bench.json
+	REHOME_BENCH=$(CURDIR)/bin/bench.json go test -run '^$$' -bench . -benchtime 1x -timeout 3h ./deploy/bench | tee bin/bench.txt
+
+bench: PEERS := -peers
+
+.PHONY: bench-parts
+bench-parts: servers ## what a row costs in each part, with its allocations: bin/bench-parts.txt
 	@mkdir -p bin
-	REHOME_BENCH=$(CURDIR)/bin/bench.json go test -run '^$$' -bench . -benchtime 1x -timeout 3h ./deploy/bench
+	go test -run '^$$' -bench . -benchmem -timeout 1h ./pkg/... | grep -v 'no test files' | tee bin/bench-parts.txt
 
 .PHONY: servers
 servers: ## the database servers that the tests and the demo start (installs what is missing)
-	@go run -trimpath ./deploy/servers
+	@go run -trimpath ./deploy/servers $(PEERS)
 
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint, with the import directions
