@@ -55,7 +55,7 @@ func (k *compiler) program(e *entry, c *Column, fed *FedColumn, at int, types []
 	if build == nil {
 		return false
 	}
-	fed.build, fed.rules = build, w.names
+	fed.build, fed.rules = *build, w.names
 	fed.keep(policies, w.loses)
 	return true
 }

@@ -165,7 +165,7 @@ func (k *compiler) attribute(a *gathering, fed *FedColumn, at int, rules value.R
 		k.lines(pos, path, err)
 		return false
 	}
-	fed.build, fed.rules, fed.loses = fromProgram(at, program), program.Rules(), program.Loses()
+	fed.build, fed.rules, fed.loses = builder{program: program, cell: at}, program.Rules(), program.Loses()
 	fed.Origin = Origin{Cells: []int{at}, Types: []value.LegacyType{a.valueType}}
 	return true
 }
@@ -193,7 +193,7 @@ func (k *compiler) document(a *gathering, fed *FedColumn, at int, rules value.Ru
 		return false
 	}
 	simple := isText(a.valueType) && len(rules.Steps) == 0 && rules.Values == nil
-	fed.build = (&document{at: at, each: each, whole: all, simple: simple}).build
+	fed.build.other = (&document{at: at, each: each, whole: all, simple: simple}).build
 	fed.rules = slices.Concat(each.Rules(), all.Rules())
 	fed.loses = each.Loses() | all.Loses()<<len(each.Rules())
 	fed.Origin = Origin{Cells: []int{at}, Types: []value.LegacyType{made}}

@@ -62,7 +62,7 @@ func route(steps []Step, on string) []routed {
 
 // ways compiles an SQL column, whose expressions are the plan's Select from position at on: its value, then the dates of its dated
 // steps.
-func (k *compiler) ways(c *Column, to value.TargetType, rules value.Rules, at int, types []value.LegacyType, path string) (*ways, builder) {
+func (k *compiler) ways(c *Column, to value.TargetType, rules value.Rules, at int, types []value.LegacyType, path string) (*ways, *builder) {
 	w := &ways{from: types[0], to: to, rules: rules, at: at, forks: map[*Dated]fork{}}
 	all := dated(c.SQL.Steps)
 	if len(all) > mostDated {
@@ -94,7 +94,7 @@ func (w *ways) fault(err error) {
 }
 
 // way compiles the rest of a way on which some steps are done.
-func (w *ways) way(done []value.Step, rest []routed) builder {
+func (w *ways) way(done []value.Step, rest []routed) *builder {
 	for i, s := range rest {
 		if s.Dated == nil {
 			done = append(slices.Clip(done), s.compiled())
@@ -112,21 +112,21 @@ func (w *ways) way(done []value.Step, rest []routed) builder {
 }
 
 // nowhere compiles the way of a value without a date: if it is not NULL after the steps that are done, it is refused.
-func (w *ways) nowhere(done []value.Step) builder {
+func (w *ways) nowhere(done []value.Step) *builder {
 	rules := w.rules
 	rules.Steps, rules.Values, rules.Otherwise = done, map[string]value.Outcome{}, value.Outcome{}
-	build := w.program(rules)
-	return func(out *[]byte, unit []byte, cells []value.Cell) built {
-		b := build(out, unit, cells)
-		if b.fault == "values" {
-			b.fault = "dated"
+	way := w.program(rules)
+	return &builder{other: func(dst, unit []byte, cells []value.Cell) ([]byte, built) {
+		out, b := way.append(dst, unit, cells)
+		if b.ending == Refused && b.stop.fault == "values" {
+			return dst, refused("dated")
 		}
-		return b
-	}
+		return out, b
+	}}
 }
 
 // program compiles a whole way, and adds its rules to those of the column.
-func (w *ways) program(rules value.Rules) builder {
+func (w *ways) program(rules value.Rules) *builder {
 	program, err := value.Compile(w.from, w.to, rules)
 	if err != nil {
 		w.fault(err)
@@ -146,15 +146,15 @@ func (w *ways) program(rules value.Rules) builder {
 			w.loses |= bits[i]
 		}
 	}
-	build := fromProgram(w.at, program)
+	way := &builder{program: program, cell: w.at}
 	if same {
-		return build
+		return way
 	}
-	return func(out *[]byte, unit []byte, cells []value.Cell) built {
-		b := build(out, unit, cells)
+	return &builder{other: func(dst, unit []byte, cells []value.Cell) ([]byte, built) {
+		out, b := way.append(dst, unit, cells)
 		b.hit = translated(b.hit, bits)
-		return b
-	}
+		return out, b
+	}}
 }
 
 // translated gives the bits of a program's rules in the column's.
@@ -168,17 +168,17 @@ func translated(hit value.Hit, bits []value.Hit) (out value.Hit) {
 }
 
 // builder sends a value, which is in the cell at, one way or the other. NULL needs no date, as steps see none of it.
-func (f fork) builder(at int, before, from, nowhere builder) builder {
-	return func(out *[]byte, unit []byte, cells []value.Cell) built {
+func (f fork) builder(at int, before, from, nowhere *builder) *builder {
+	return &builder{other: func(dst, unit []byte, cells []value.Cell) ([]byte, built) {
 		if cells[at] == nil {
-			return nowhere(out, unit, cells)
+			return nowhere.append(dst, unit, cells)
 		}
 		switch is, ok := f.watershed.Before(cells[f.by]); {
 		case !ok:
-			return nowhere(out, unit, cells)
+			return nowhere.append(dst, unit, cells)
 		case is:
-			return before(out, unit, cells)
+			return before.append(dst, unit, cells)
 		}
-		return from(out, unit, cells)
-	}
+		return from.append(dst, unit, cells)
+	}}
 }

@@ -2,9 +2,7 @@ package mapping
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 
-	"rehome/pkg/keyspace"
 	"rehome/pkg/value"
 )
 
@@ -30,43 +28,50 @@ type Encoded struct {
 
 // An Encoder turns the rows of one plan into binary COPY tuples. It is not safe for use by several goroutines.
 type Encoder struct {
-	plan *RowPlan
-	hits []value.Hit
-	ends []int // where each column of the newest tuple begins, and its end
-	key  []byte
-	kept []int  // positions of the columns whose originals are kept
-	text []byte // of an original that is a key
+	plan    *RowPlan
+	columns []encoderColumn
+	hits    []value.Hit
+	ends    []int // where each column of the newest tuple begins, and its end
+	key     []byte
+	kept    []int  // positions of the columns whose originals are kept
+	text    []byte // of an original that is a key
+}
+
+// An encoderColumn is what Encode needs of a FedColumn, which is much larger.
+type encoderColumn struct {
+	builder
+	notNull bool
 }
 
 // NewEncoder returns an encoder for rows of the plan.
 func (p *RowPlan) NewEncoder() *Encoder {
-	return &Encoder{plan: p, hits: make([]value.Hit, len(p.Columns)), ends: make([]int, len(p.Columns)+1), kept: p.kept()}
+	e := &Encoder{plan: p, hits: make([]value.Hit, len(p.Columns)), ends: make([]int, len(p.Columns)+1), kept: p.kept()}
+	for i := range p.Columns {
+		e.columns = append(e.columns, encoderColumn{p.Columns[i].build, p.Columns[i].notNull})
+	}
+	return e
 }
 
 // Encode appends the row as one tuple to dst. The cells are the plan's Select; unit is the canonical key of the user it belongs
 // to, nil where it has none. Where the row does not end as Written, dst is returned as it was.
 func (e *Encoder) Encode(dst []byte, unit []byte, cells []value.Cell) ([]byte, Encoded) {
-	out := binary.BigEndian.AppendUint16(dst, uint16(len(e.plan.Columns)))
+	out := binary.BigEndian.AppendUint16(dst, uint16(len(e.columns)))
 	var changed value.Hit
-	for i := range e.plan.Columns {
-		e.ends[i] = len(out)
-		out = append(out, 0, 0, 0, 0)
-		built := e.plan.Columns[i].build(&out, unit, cells)
-		if built.null && built.ending == Written && e.plan.Columns[i].notNull {
-			built.ending, built.fault = Refused, "not_null"
-		}
-		if built.ending != Written {
+	for i := range e.columns {
+		c, at := &e.columns[i], len(out)
+		body, built := c.append(append(out, 0, 0, 0, 0), unit, cells)
+		if built.ending != Written || built.null && c.notNull {
 			return dst, e.stopped(i, built)
 		}
-		size := uint32(len(out) - e.ends[i] - 4)
+		size := uint32(len(body) - at - 4)
 		if built.null {
 			size = 0xffffffff
 		}
-		binary.BigEndian.PutUint32(out[e.ends[i]:], size)
-		e.hits[i] = built.hit
+		binary.BigEndian.PutUint32(body[at:], size)
+		e.ends[i], e.hits[i], out = at, built.hit, body
 		changed |= built.hit
 	}
-	e.ends[len(e.plan.Columns)] = len(out)
+	e.ends[len(e.columns)] = len(out)
 	e.key = e.key[:0]
 	for _, c := range e.plan.KeyColumns {
 		e.key = append(e.key, out[e.ends[c]:e.ends[c+1]]...)
@@ -74,19 +79,20 @@ func (e *Encoder) Encode(dst []byte, unit []byte, cells []value.Cell) ([]byte, E
 	return out, Encoded{Changed: changed != 0, Key: e.key}
 }
 
+// stopped is the end of a row that is not Written because of one column.
 func (e *Encoder) stopped(column int, b built) Encoded {
-	cause := ""
-	switch b.ending {
-	case Refused:
-		cause = e.plan.cause(string(b.fault), column)
-	case Waits:
-		cause = e.plan.cause("waits", column)
+	out := Encoded{Ending: b.ending, Key: e.key[:0]}
+	switch {
+	case b.ending == Written: // but for the target, which has no NULL there
+		out.Ending, out.Cause = Refused, e.plan.cause("not_null", column)
+	case b.ending == Refused:
+		out.Cause = e.plan.cause(string(b.stop.fault), column)
+	case b.ending == Waits:
+		out.Cause, out.Needs = e.plan.cause("waits", column), b.stop.needs
+		e.key = append(append(e.key[:0], 0, 0, 0, byte(len(b.stop.key))), b.stop.key[:]...)
+		out.Key = e.key
 	}
-	e.key = e.key[:0]
-	if b.needs != nil {
-		e.key = append(binary.BigEndian.AppendUint32(e.key, uint32(len(b.key))), b.key[:]...)
-	}
-	return Encoded{Ending: b.ending, Cause: cause, Needs: b.needs, Key: e.key}
+	return out
 }
 
 // Hits returns, for each column of the newest row, which of the column's rules changed it. It is valid until the next Encode, and of a
@@ -125,107 +131,6 @@ func (p *RowPlan) Differs(a, b []byte) string {
 
 func fieldSize(field []byte) int {
 	return max(0, int(int32(binary.BigEndian.Uint32(field))))
-}
-
-// A built is what became of one column of a row.
-type built struct {
-	null   bool
-	hit    value.Hit
-	ending Ending
-	fault  value.Fault
-	needs  *RowPlan // of Waits: whose row is not there
-	key    [16]byte // and that row's identifier
-}
-
-// A builder appends one column's body to a tuple.
-type builder func(out *[]byte, unit []byte, cells []value.Cell) built
-
-// fromProgram builds a column from the cell at the given position.
-func fromProgram(at int, program *value.Program) builder {
-	return func(out *[]byte, _ []byte, cells []value.Cell) built {
-		body, null, hit, fault := program.Append(*out, cells[at])
-		if fault != "" {
-			return built{ending: Refused, fault: fault}
-		}
-		*out = body
-		return built{null: null, hit: hit}
-	}
-}
-
-// fromConst builds a column that is the same in each row.
-func fromConst(body []byte) builder {
-	return func(out *[]byte, _ []byte, _ []value.Cell) built {
-		*out = append(*out, body...)
-		return built{}
-	}
-}
-
-// A reference is a uuid column: the identifier of the row of an entity that has the key in the cells at of.
-type reference struct {
-	entity  value.Entity
-	kinds   []keyspace.Kind
-	of      []int    // cells of the key as this row spells it
-	found   []int    // cells of the key as its owner spells it, NULL where there is none; empty for an entity's own rows
-	owner   bool     // the key is that of the user whom the row belongs to, so that unit tells what found would
-	missing Missing  // what to do where there is none
-	maker   *RowPlan // whose rows carry the entity's identifiers
-}
-
-func (r *reference) build(out *[]byte, unit []byte, cells []value.Cell) built {
-	for _, at := range r.of {
-		if cells[at] == nil {
-			return built{null: true}
-		}
-	}
-	var scratch [64]byte
-	switch {
-	case r.owner && unit != nil:
-		r.put(out, unit)
-		return built{}
-	case r.owner:
-		return r.absent(r.spell(scratch[:0], r.of, cells))
-	case len(r.found) > 0 && cells[r.found[0]] == nil:
-		return r.absent(r.spell(scratch[:0], r.of, cells))
-	case len(r.found) > 0:
-		r.put(out, r.spell(scratch[:0], r.found, cells))
-	default:
-		r.put(out, r.spell(scratch[:0], r.of, cells))
-	}
-	return built{}
-}
-
-func (r *reference) put(out *[]byte, key []byte) {
-	id := r.entity.ID(key)
-	*out = append(*out, id[:]...)
-}
-
-func (r *reference) absent(key []byte) built {
-	switch r.missing {
-	case MissingToNull:
-		return built{null: true, hit: 1}
-	case MissingLeave:
-		return built{ending: LeftOut}
-	}
-	return built{ending: Waits, needs: r.maker, key: r.entity.ID(key)}
-}
-
-func (r *reference) spell(dst []byte, at []int, cells []value.Cell) []byte {
-	return spell(dst, r.kinds, at, cells)
-}
-
-// spell appends a key in the cells at the given positions, in the form that entities and canonical keys have.
-func spell(dst []byte, kinds []keyspace.Kind, at []int, cells []value.Cell) []byte {
-	for i, cell := range at {
-		if i > 0 {
-			dst = append(dst, 0x1f)
-		}
-		if kinds[i] == keyspace.Binary {
-			dst = hex.AppendEncode(dst, cells[cell])
-			continue
-		}
-		dst = append(dst, cells[cell]...)
-	}
-	return dst
 }
 
 // Rules returns the names of the rules that may change the column; a name's position is its bit in Hits.

@@ -14,14 +14,11 @@ type Trouble struct {
 func (e *Encoder) Troubles(unit []byte, cells []value.Cell) []Trouble {
 	var all []Trouble
 	var out []byte
-	for i := range e.plan.Columns {
-		out = out[:0]
-		built := e.plan.Columns[i].build(&out, unit, cells)
-		if built.null && built.ending == Written && e.plan.Columns[i].notNull {
-			built.ending, built.fault = Refused, "not_null"
-		}
-		if built.ending != Written {
-			all = append(all, Trouble{Column: i, Ending: built.ending, Cause: e.stopped(i, built).Cause})
+	for i := range e.columns {
+		var b built
+		if out, b = e.columns[i].append(out[:0], unit, cells); b.ending != Written || b.null && e.columns[i].notNull {
+			stopped := e.stopped(i, b)
+			all = append(all, Trouble{Column: i, Ending: stopped.Ending, Cause: stopped.Cause})
 		}
 	}
 	return all

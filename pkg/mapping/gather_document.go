@@ -96,21 +96,20 @@ type document struct {
 	simple bool // a value that the target can hold as it is goes through each unchanged
 }
 
-// build is a builder.
-func (d *document) build(out *[]byte, _ []byte, cells []value.Cell) built {
+// build is the other of a builder.
+func (d *document) build(dst, _ []byte, cells []value.Cell) ([]byte, built) {
 	cell, hit := cells[d.at], value.Hit(0)
 	if cell != nil && (!d.simple || !utf8.Valid(cell) || bytes.Contains(cell, []byte(`\u0000`))) {
 		var fault value.Fault
 		if cell, hit, fault = d.mend(cell); fault != "" {
-			return built{ending: Refused, fault: fault}
+			return dst, refused(fault)
 		}
 	}
-	body, null, more, fault := d.whole.Append(*out, cell)
+	out, null, more, fault := d.whole.Append(dst, cell)
 	if fault != "" {
-		return built{ending: Refused, fault: fault}
+		return dst, refused(fault)
 	}
-	*out = body
-	return built{null: null, hit: hit | more<<len(d.each.Rules())}
+	return out, built{null: null, hit: hit | more<<len(d.each.Rules())}
 }
 
 // mend returns the document with each value as the program has made it.

@@ -26,8 +26,8 @@ func (p *RowPlan) Owner(dst []byte, column int, user []byte) ([]byte, bool) {
 	for _, at := range append(c.Origin.Cells, c.Origin.Found...) {
 		cells[at] = user
 	}
-	body := []byte{}
-	if built := c.build(&body, user, cells); built.ending != Written || built.null {
+	body, built := c.build.append(nil, user, cells)
+	if built.ending != Written || built.null {
 		return dst, false
 	}
 	return append(append(dst, byte(len(body)>>24), byte(len(body)>>16), byte(len(body)>>8), byte(len(body))), body...), true

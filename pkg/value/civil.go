@@ -39,15 +39,12 @@ func (t civil) days() int64 {
 		y--
 		m += 12
 	}
-	era := y / 400
-	if y < 0 {
-		era = (y - 399) / 400
-	}
-	yearOfEra := y - era*400
 	dayOfYear := (153*(m-3)+2)/5 + int64(t.day) - 1
-	dayOfEra := yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear
 	const epoch = 730425 // days from 0000-03-01 to 2000-01-01
-	return era*146097 + dayOfEra - epoch
+	// What is rounded down has to be positive: the year before 0 is 399 of the era before.
+	const era, eraDays = 400, 146097
+	y += era
+	return y*365 + y/4 - y/100 + y/400 + dayOfYear - eraDays - epoch
 }
 
 // clock returns the microseconds since midnight.

@@ -16,7 +16,11 @@ func Compile(from LegacyType, to TargetType, rules Rules) (*Program, error) {
 	steps := c.steps()
 	mapped := c.outcomes()
 	fallback := c.fallback()
-	run := ending(fallback, c.conversion())
+	convert, short := c.conversion()
+	if len(steps) > 0 || mapped != nil {
+		convert, short = short.orElse(convert), never
+	}
+	run := ending(fallback, convert)
 	if mapped != nil {
 		run = mapped.stage(run)
 	}
@@ -26,7 +30,7 @@ func Compile(from LegacyType, to TargetType, rules Rules) (*Program, error) {
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
-	return &Program{names: c.names, loses: c.losing(), run: run}, nil
+	return &Program{names: c.names, loses: c.losing(), plain: short, run: run}, nil
 }
 
 // A compiler collects what Compile finds out.

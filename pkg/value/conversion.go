@@ -1,21 +1,20 @@
 package value
 
 // conversion returns the stage that encodes a value of the class that reaches it for the target type. Where no value can reach it,
-// because the map has an outcome of its own for each or the expression is
-// NULL, any type goes.
-func (c *compiler) conversion() stage {
+// because the map has an outcome of its own for each or the expression is NULL, any type goes. Where it can, short does the same.
+func (c *compiler) conversion() (convert stage, short plain) {
 	k := kindOf(c.to)
 	if k == kindNone {
 		c.errorf("target type %s is not supported: %s", c.to.Name, c.to.instead())
-		return nil
+		return nil, never
 	}
 	if !c.rules.keeps() || c.from.Name == "NULL" {
-		return func(dst, _ []byte) ([]byte, bool, Hit, Fault) { return refuse(dst, values) }
+		return func(dst, _ []byte) ([]byte, bool, Hit, Fault) { return refuse(dst, values) }, never
 	}
 	if c.class == unknown || c.class == vector || c.class == spatial && k != kindPoint {
-		return c.missing("write a sql expression that makes text or a number of it")
+		return c.missing("write a sql expression that makes text or a number of it"), never
 	}
-	return c.encoder(k)
+	return c.encoder(k), c.plain(k)
 }
 
 func (c *compiler) encoder(k kind) stage {

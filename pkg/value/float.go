@@ -1,7 +1,6 @@
 package value
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -72,10 +71,23 @@ func appendFloat(dst []byte, f float64, width int) []byte {
 	return binary.BigEndian.AppendUint64(dst, math.Float64bits(f))
 }
 
+// plainFloatOf takes a float of the width.
+func plainFloatOf(width int) plain {
+	return func(dst, in []byte) ([]byte, bool) {
+		f, ok := readFloat(in, width)
+		if !ok || math.IsInf(f, 0) {
+			return dst, false
+		}
+		return appendFloat(dst, f, width), true
+	}
+}
+
 // readFloat reads a finite number; one beyond the width is infinite.
 func readFloat(in []byte, width int) (f float64, ok bool) {
-	if len(bytes.Trim(in, "0123456789+-.eE")) > 0 {
-		return 0, false
+	for _, b := range in {
+		if b-'0' > 9 && b != '.' && b != '-' && b != '+' && b|0x20 != 'e' {
+			return 0, false
+		}
 	}
 	// ParseFloat does not keep its argument; a string of its own would be the only allocation of a number's way.
 	f, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(in), len(in)), width)

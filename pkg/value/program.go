@@ -5,6 +5,7 @@ package value
 type Program struct {
 	names []string
 	loses Hit
+	plain plain
 	run   stage
 }
 
@@ -19,6 +20,11 @@ func (p *Program) Rules() []string { return p.names }
 // appends nothing and null is true. With a fault dst is returned as it was, and hit is empty; else hit holds the rules that have
 // changed the value. It does not keep in, nor refer to it in out.
 func (p *Program) Append(dst []byte, in Cell) (out []byte, null bool, hit Hit, fault Fault) {
+	if in != nil {
+		if out, ok := p.plain(dst, in); ok {
+			return out, false, 0, ""
+		}
+	}
 	out, null, hit, fault = p.run(dst, in)
 	if fault != "" {
 		return dst, false, 0, fault

@@ -1,6 +1,9 @@
 package value
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // unixEpoch is 2000-01-01 in seconds since 1970.
 const unixEpoch = 946684800
@@ -64,4 +67,48 @@ func (w *wallClock) ahead(wall int64) (offset int64, doubt *guard) {
 func (w *wallClock) offset(unix int64) int64 {
 	_, offset := time.Unix(unix, 0).In(w.zone).Zone()
 	return int64(offset)
+}
+
+// A steady knows how far a zone is ahead of UTC where its clocks are not changed for days on both sides. It has a slot for each 2^40
+// microseconds, nearly 13 days, of the wall since 1970.
+type steady []int32
+
+const (
+	steadySlot  = 40 // bits
+	steadySlots = 1961
+	unsteady    = math.MinInt32
+)
+
+// steadyOf asks the zone for its changes up to 2038; behind that, many zones have a rule for all time and no list.
+func steadyOf(zone *time.Location) steady {
+	s := make(steady, steadySlots)
+	const day = 86400
+	var offset int
+	var until int64 // nothing is known before the first slot
+	for i := range s {
+		from, through := int64(i)<<steadySlot/1e6-day, int64(i+1)<<steadySlot/1e6+day
+		if from >= until {
+			at := time.Unix(from, 0).In(zone)
+			_, offset = at.Zone()
+			until = math.MaxInt64
+			if _, end := at.ZoneBounds(); !end.IsZero() {
+				until = end.Unix()
+			}
+		}
+		s[i] = unsteady
+		if through < until {
+			s[i] = int32(offset)
+		}
+	}
+	return s
+}
+
+// ahead returns how many microseconds the zone is ahead of UTC at a local time in microseconds since 2000-01-01. It is not ok where the
+// clocks are changed within days, and before 1970 and behind 2038: a wallClock knows.
+func (s steady) ahead(wall int64) (offset int64, ok bool) {
+	slot := uint64(wall+unixEpoch*1e6) >> steadySlot
+	if slot >= uint64(len(s)) {
+		return 0, false
+	}
+	return int64(s[slot]) * 1e6, s[slot] != unsteady
 }
