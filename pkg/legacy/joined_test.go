@@ -153,6 +153,29 @@ func TestPlanning(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	reputed := mapping.RowPlan{Into: "app.reputed", From: "users", Source: "users", SourceName: "users", User: "rep"}
+	for name, c := range map[string]struct {
+		in   keyspace.Range
+		plan mapping.RowPlan
+		want []string
+	}{
+		"all":                       {keyspace.Range{}, linesPlan, []string{"[1] 2", "[2] 1", "[8] 1", "[9] 2"}},
+		"those of a range":          {keyspace.Range{After: keyspace.Key{"1"}, Through: keyspace.Key{"8"}}, linesPlan, []string{"[2] 1", "[8] 1"}},
+		"nobody, before all others": {keyspace.Range{}, reputed, []string{"[] 1", "[5] 1", "[50] 1", "[500] 1"}},
+		"nobody in a range that has no beginning": {keyspace.Range{Through: keyspace.Key{"50"}}, reputed, []string{"[] 1", "[5] 1", "[50] 1"}},
+		"nobody in no other range":                {keyspace.Range{After: keyspace.Key{"5"}}, reputed, []string{"[50] 1", "[500] 1"}},
+	} {
+		t.Run("whom rows name as their users comes in order with how many do: "+name, func(t *testing.T) {
+			var got []string
+			err := f.Owners(t.Context(), users, &c.plan, c.in, func(user keyspace.Key, rows int64) error {
+				got = append(got, fmt.Sprint(user, rows))
+				return nil
+			})
+			if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
+				t.Error(err, diff)
+			}
+		})
+	}
 	ranges := keyspace.Chain([]keyspace.Key{{"1"}, {"8"}})
 	for name, c := range map[string]struct {
 		plan mapping.RowPlan

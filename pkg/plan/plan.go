@@ -1,32 +1,37 @@
 // Package plan splits a population into shards: it cuts the users' keyspace into a grid of cells, weighs them by all the rows that
 // hang off their users, joins them to shards of even weight for each wave, and adds the shards of rows that belong to no user.
-// It only reads; what it returns is committed by the ledger, and is never derived twice.
+// It only reads, each index that it needs once; what it returns is committed by the ledger, and is never derived twice.
 package plan
 
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	"rehome/pkg/checksum"
+	"golang.org/x/sync/errgroup"
+
 	"rehome/pkg/keyspace"
 	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
 )
 
-// A Source answers the planner's questions about the legacy database.
+// A Source answers the planner's questions about the legacy database, several at a time.
 type Source interface {
 	// Keys streams the key of every user in the legacy database's own order, with the position of the wave that takes the
-	// user: the first whose condition is true, else the last.
+	// user: the first whose condition is true, else the last. Who keeps a key clones it.
 	Keys(ctx context.Context, users mapping.Keyspace, waves []string, yield func(key keyspace.Key, wave int) error) error
 	// KeysIn returns the keys of the users in the range, in order.
 	KeysIn(ctx context.Context, users mapping.Keyspace, r keyspace.Range) ([]keyspace.Key, error)
-	// KeysOf streams the keys by which the entry's rows without a user are split, in order.
+	// KeysOf streams the keys by which the entry's rows without a user are split, in order. Who keeps a key clones it.
 	KeysOf(ctx context.Context, users mapping.Keyspace, p *mapping.RowPlan, kind shard.Kind, yield func(keyspace.Key) error) error
+	// Owners streams whom the entry's rows name as their user, of the range of the users' key and in order, with how many rows do; where the range
+	// has no beginning, the nil Key stands for NULL. Who keeps a key clones it.
+	Owners(ctx context.Context, users mapping.Keyspace, p *mapping.RowPlan, r keyspace.Range, yield func(user keyspace.Key, rows int64) error) error
 	// Weigh counts the entry's rows in each of the ranges of the users' key.
 	Weigh(ctx context.Context, users mapping.Keyspace, p *mapping.RowPlan, ranges []keyspace.Range) ([]int64, error)
 	// ClosingCounts counts all rows of each of the tables.
 	ClosingCounts(ctx context.Context, tables []string) ([]int64, error)
+	// Probe reads the rows of the users in the ranges, of all entries that have users.
+	Probe(ctx context.Context, m *mapping.Compiled, ranges []keyspace.Range) (shard.Probe, error)
 }
 
 // A Cell is one cell of the grid with the users that were in it when the plan was made.
@@ -40,11 +45,12 @@ type Cell struct {
 
 // A Plan is what a run is going to do.
 type Plan struct {
-	Users  int64
-	Waves  []int64 // planned users of each wave
-	Rows   []int64 // planned rows of each entry's row source
-	Cells  []Cell
-	Shards []shard.Shard
+	Users     int64
+	ShardRows int64   // weight of a shard, in rows, by which it was made
+	Waves     []int64 // planned users of each wave
+	Rows      []int64 // planned rows of each entry's row source
+	Cells     []Cell
+	Shards    []shard.Shard
 }
 
 // RestWave returns the number of the wave that follows the mapping's own: late users, rows of no user, tables with a key of their own.
@@ -53,10 +59,9 @@ func RestWave(m *mapping.Compiled) int { return len(m.File.Waves) }
 // Make plans the run of a migration.
 func Make(ctx context.Context, m *mapping.Compiled, src Source, id shard.ID) (*Plan, error) {
 	p := &planner{mapping: m, src: src, id: id, weight: int64(m.File.Users.ShardRows)}
-	if p.weight <= 0 {
-		p.weight = mapping.DefaultShardRows
-	}
-	steps := []func(context.Context) error{p.totals, p.grid, p.weigh, p.refine, p.waves, p.tail, p.rest}
+	p.plan.Waves, p.plan.Rows = make([]int64, len(m.File.Waves)), make([]int64, len(m.Plans))
+	p.strangers = make([]int64, len(m.Plans))
+	steps := []func(context.Context) error{p.scan, p.tally, p.totals, p.size, p.grid, p.weigh, p.refine, p.waves, p.tail, p.rest}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("plan migration %s: %w", id.Migration, err)
@@ -66,134 +71,46 @@ func Make(ctx context.Context, m *mapping.Compiled, src Source, id shard.ID) (*P
 }
 
 type planner struct {
-	mapping *mapping.Compiled
-	src     Source
-	id      shard.ID
-	weight  int64 // of a shard, in rows
-	plan    Plan
+	mapping   *mapping.Compiled
+	src       Source
+	id        shard.ID
+	weight    int64 // of a shard, in rows; 0 before size, where it finds itself
+	roll      roll
+	strangers []int64 // rows of each entry whose user is none; -1 where nobody has counted them
+	plan      Plan
 }
 
-// totals counts the rows of each row source.
-func (p *planner) totals(ctx context.Context) error {
-	tables := make([]string, len(p.mapping.Plans))
-	for i, plan := range p.mapping.Plans {
-		tables[i] = plan.Source
-	}
-	rows, err := p.src.ClosingCounts(ctx, tables)
-	if err != nil {
-		return fmt.Errorf("count the rows of %d tables: %w", len(tables), err)
-	}
-	p.plan.Rows = rows
-	return nil
+// sessions is how many questions are asked at the same time: a server has more than one core, and others who need them.
+const sessions = 4
+
+// asking returns a group for questions, and its context.
+func asking(ctx context.Context) (*errgroup.Group, context.Context) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(sessions)
+	return group, ctx
 }
 
-// cellUsers estimates how many users make a quarter of a shard.
-func (p *planner) cellUsers() int {
-	var users, rows int64
-	for i, plan := range p.mapping.Plans {
-		if plan.OfUsers() {
-			rows += p.plan.Rows[i]
-		}
-		if plan.Source == p.mapping.Keys.Table {
-			users = p.plan.Rows[i]
-		}
-	}
-	if users == 0 || rows == 0 {
-		return int(max(1, p.weight/4))
-	}
-	return int(max(1, p.weight*users/rows/4))
-}
+// A manner is how the rows of an entry are counted.
+type manner int
 
-// grid cuts the keyspace every so many users, in one scan of the key.
-func (p *planner) grid(ctx context.Context) error {
-	conditions := make([]string, len(p.mapping.File.Waves))
-	for i, wave := range p.mapping.File.Waves {
-		if wave.Where != nil {
-			conditions[i] = wave.Where.SQL
-		}
-	}
-	every, last := p.cellUsers(), keyspace.Key(nil)
-	p.plan.Waves = make([]int64, len(p.mapping.File.Waves))
-	cell := p.newCell(nil, every)
-	err := p.src.Keys(ctx, p.mapping.Keys, conditions, func(key keyspace.Key, wave int) error {
-		if len(cell.Hashes) == every {
-			cell.Through = last
-			p.plan.Cells = append(p.plan.Cells, cell)
-			cell = p.newCell(last, every)
-		}
-		cell.add(checksum.Key(key.Canonical()), wave)
-		last = key
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read the users' keys: %w", err)
-	}
-	if cell.Users > 0 {
-		cell.Through, cell.Hashes = last, slices.Clone(cell.Hashes)
-		p.plan.Cells = append(p.plan.Cells, cell)
-	}
-	p.plan.Cells = append(p.plan.Cells, p.newCell(last, 0)) // the tail, beyond the last planned key
-	for _, cell := range p.plan.Cells {
-		p.count(cell, +1)
-	}
-	return keyspace.CheckChain(p.ranges())
-}
+const (
+	byRoll   manner = iota // each user has one: they are counted as the users are
+	byOwner                // in one scan of whom they name as their user
+	byRange                // range by range, as their order is the database's secret, or their table is joined
+	byNobody               // they have no users
+)
 
-// room is how many users a cell is made for at most: with few of them in a large cell the rest would lie idle.
-const room = 1 << 16
-
-// newCell returns an empty cell for so many users. To grow it user by user would leave a quarter of the memory unused.
-func (p *planner) newCell(after keyspace.Key, users int) Cell {
-	return Cell{
-		Cell:   keyspace.Cell{Range: keyspace.Range{After: after}},
-		ByWave: make([]int64, len(p.mapping.File.Waves)),
-		Hashes: make([]int64, 0, min(users, room)),
+// manner returns how the rows of the entry are counted.
+func (p *planner) manner(plan *mapping.RowPlan) manner {
+	switch {
+	case !plan.OfUsers():
+		return byNobody
+	case plan.Joined:
+		return byRange
+	case plan.User == p.mapping.Keys.Key && plan.From == p.mapping.Keys.From:
+		return byRoll
+	case p.roll.secret || p.strangers[plan.Ordinal] < 0:
+		return byRange
 	}
-}
-
-// add puts a user, who follows all others in key order, into the cell.
-func (c *Cell) add(hash int64, wave int) {
-	c.Hashes = append(c.Hashes, hash)
-	if len(c.ByWave) > 1 {
-		c.waves = append(c.waves, uint16(wave))
-	}
-	c.ByWave[wave]++
-	c.Users++
-}
-
-func (p *planner) ranges() []keyspace.Range {
-	ranges := make([]keyspace.Range, len(p.plan.Cells))
-	for i := range p.plan.Cells {
-		ranges[i] = p.plan.Cells[i].Range
-	}
-	return ranges
-}
-
-// weigh counts the rows of every entry of users in each cell.
-func (p *planner) weigh(ctx context.Context) error {
-	cells := make([]*Cell, len(p.plan.Cells))
-	for i := range p.plan.Cells {
-		cells[i] = &p.plan.Cells[i]
-	}
-	return p.weights(ctx, cells)
-}
-
-func (p *planner) weights(ctx context.Context, cells []*Cell) error {
-	ranges := make([]keyspace.Range, len(cells))
-	for i, cell := range cells {
-		ranges[i] = cell.Range
-	}
-	for _, plan := range p.mapping.Plans {
-		if !plan.OfUsers() {
-			continue
-		}
-		counts, err := p.src.Weigh(ctx, p.mapping.Keys, plan, ranges)
-		if err != nil {
-			return fmt.Errorf("weigh %s: %w", plan.Source, err)
-		}
-		for i, n := range counts {
-			cells[i].Weight += n
-		}
-	}
-	return nil
+	return byOwner
 }

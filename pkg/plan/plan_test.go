@@ -62,7 +62,10 @@ func complete(p *Plan, w *world) error {
 		var users []int64
 		first, limit := w.within(cell.Range)
 		for n := first; n < limit; n++ {
-			users = append(users, checksum.Key(keyOf(n).Canonical()))
+			if w.users[n].posts < 0 {
+				continue
+			}
+			users = append(users, checksum.Key(w.key(n).Canonical()))
 		}
 		if !slices.Equal(users, cell.Hashes) {
 			return fmt.Errorf("cell %d has %d users, %d are in its range", i, len(cell.Hashes), len(users))
@@ -181,15 +184,6 @@ func TestUsers(t *testing.T) {
 			t.Errorf("cells of %d users", got)
 		}
 	})
-	t.Run("a mapping that names no weight gets the default", func(t *testing.T) {
-		p, err := Make(t.Context(), compiled(0, "all"), &world{users: population(slices.Repeat([]int64{99}, 500)...)}, runID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := outline(p.of(shard.OfUsers)); got != "200/20000 200/20000 100/10000" {
-			t.Errorf("got %s", got)
-		}
-	})
 }
 
 func TestRest(t *testing.T) {
@@ -268,15 +262,20 @@ func uneven() []user {
 
 func TestMakeFails(t *testing.T) {
 	for question, want := range map[string]string{
-		"counts":  "plan migration community: count the rows of 3 tables: server has gone away",
+		"counts":  "plan migration community: count the rows of posts: server has gone away",
 		"keys":    "plan migration community: read the users' keys: server has gone away",
-		"weigh":   "plan migration community: weigh users: server has gone away",
+		"weigh":   "plan migration community: weigh posts: server has gone away",
+		"owners":  "plan migration community: count the rows of posts by their users: server has gone away",
+		"probe":   "plan migration community: probe how long rows take to be read: server has gone away",
 		"keys in": "plan migration community: read the keys of a heavy range: server has gone away",
 		"keys of": "plan migration community: read the keys of posts: server has gone away",
 	} {
 		t.Run("an error says what was asked: "+question, func(t *testing.T) {
-			w := &world{users: uneven(), fail: question}
-			_, err := Make(t.Context(), compiled(40, "all"), w, runID)
+			w, rows := &world{users: uneven(), fail: question, plain: question == "owners"}, 40
+			if question == "probe" {
+				rows = 0
+			}
+			_, err := Make(t.Context(), compiled(rows, "all"), w, runID)
 			if !errors.Is(err, errBroken) || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
@@ -295,6 +294,7 @@ func TestEveryPlanIsSound(t *testing.T) {
 				posts := rapid.OneOf(rapid.Just(int64(0)), rapid.Just(int64(0)), few, rapid.OneOf(few, many)).Draw(t, "posts")
 				return user{wave: rapid.IntRange(0, waves-1).Draw(t, "wave"), posts: posts}
 			}), 0, 60).Draw(t, "users"),
+			plain: rapid.Bool().Draw(t, "plain"), foreign: rapid.IntRange(0, 3).Draw(t, "foreign") == 0,
 			unowned: numbered("p", rapid.IntRange(0, 70).Draw(t, "unowned")),
 			tags:    numbered("t", rapid.IntRange(0, 70).Draw(t, "tags")),
 		}
@@ -353,7 +353,7 @@ func TestRecord(t *testing.T) {
 	w.users[1].wave = 1
 	m := compiled(10, "first", "second")
 	want := Record{
-		Users: 2, Waves: []Wave{{Name: "first", Users: 1}, {Name: "second", Users: 1}},
+		Users: 2, ShardRows: 10, Waves: []Wave{{Name: "first", Users: 1}, {Name: "second", Users: 1}},
 		Entries: []Entry{{Into: "app.users", From: "users", Rows: 2}, {Into: "app.posts", From: "posts", Rows: 6}, {Into: "app.tags", From: "tags", Rows: 1}},
 	}
 	got := made(t, w, m).Record(m)

@@ -5,15 +5,16 @@ import "rehome/pkg/mapping"
 // A Record is what the ledger keeps of a plan beside its shards: what was counted, and all that a worker or a later start needs to
 // compile the mapping just as it was compiled then.
 type Record struct {
-	Users    int64                  `json:"users"`
-	Waves    []Wave                 `json:"waves"`
-	Entries  []Entry                `json:"entries"`
-	TimeZone string                 `json:"time_zone,omitempty"` // legacy.time_zone: it changes values, and is not in the mapping's hash
-	Accepted string                 `json:"accept_unproved,omitempty"`
-	Catalog  *mapping.TargetCatalog `json:"catalog"`          // the fed tables as they were before the load took constraints off
-	Checks   []string               `json:"checks,omitempty"` // checksums of the row sources, where the legacy server has no binlog
-	Redo     *Redo                  `json:"redo,omitempty"`
-	Again    *Again                 `json:"again,omitempty"`
+	Users     int64                  `json:"users"`
+	ShardRows int64                  `json:"shard_rows,omitempty"` // weight of a shard; 0 in a plan of a release that did not tell
+	Waves     []Wave                 `json:"waves"`
+	Entries   []Entry                `json:"entries"`
+	TimeZone  string                 `json:"time_zone,omitempty"` // legacy.time_zone: it changes values, and is not in the mapping's hash
+	Accepted  string                 `json:"accept_unproved,omitempty"`
+	Catalog   *mapping.TargetCatalog `json:"catalog"`          // the fed tables as they were before the load took constraints off
+	Checks    []string               `json:"checks,omitempty"` // checksums of the row sources, where the legacy server has no binlog
+	Redo      *Redo                  `json:"redo,omitempty"`
+	Again     *Again                 `json:"again,omitempty"`
 }
 
 // A Redo tells who is to be done again and has no shards for that yet.
@@ -46,7 +47,7 @@ type Entry struct {
 
 // Record returns what the ledger keeps of the plan. The caller adds TimeZone, Accepted, Catalog and Checks.
 func (p *Plan) Record(m *mapping.Compiled) Record {
-	r := Record{Users: p.Users}
+	r := Record{Users: p.Users, ShardRows: p.ShardRows}
 	for i, wave := range m.File.Waves {
 		r.Waves = append(r.Waves, Wave{Name: wave.Name.Text, Users: p.Waves[i]})
 	}

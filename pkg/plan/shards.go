@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"rehome/pkg/checksum"
 	"rehome/pkg/keyspace"
@@ -39,10 +40,23 @@ func (p *planner) refine(ctx context.Context) error {
 		for i, at := range cut {
 			cells[i] = &p.plan.Cells[at]
 		}
-		if err := p.weights(ctx, cells); err != nil {
+		for _, cell := range cells {
+			cell.Weight = cell.Users * p.each(byRoll)
+		}
+		if err := p.weights(ctx, cells, byOwner, byRange); err != nil {
 			return err
 		}
 	}
+}
+
+// each returns how many entries are counted in the manner.
+func (p *planner) each(m manner) (n int64) {
+	for _, plan := range p.mapping.Plans {
+		if p.manner(plan) == m {
+			n++
+		}
+	}
+	return n
 }
 
 // parts cuts a cell into as many parts of equally many users as would make half a shard each if they weighed the same. It takes over
@@ -143,22 +157,43 @@ func (p *planner) rest(ctx context.Context) error {
 // units cuts the entry's rows without a user into shards. Rows that share a key stay together.
 func (p *planner) units(ctx context.Context, plan *mapping.RowPlan, kind shard.Kind) error {
 	out := shard.Shard{Kind: kind, Wave: RestWave(p.mapping), Entry: plan.Ordinal}
-	var last keyspace.Key
+	if n := p.strangers[plan.Ordinal]; p.manner(plan) == byOwner && n <= p.weight {
+		out.Weight = n // who reads their keys looks for the user of each row of the table
+		p.add(out)
+		return nil
+	}
+	var rows int64
+	var last keyspace.Key // nil before the shard is full
 	err := p.src.KeysOf(ctx, p.mapping.Keys, plan, kind, func(key keyspace.Key) error {
-		if out.Weight >= p.weight && !slices.Equal(key, last) {
+		if last != nil && !slices.Equal(key, last) {
 			out.Range.Through = last
 			p.add(out)
-			out.Range, out.Weight = keyspace.Range{After: last}, 0
+			out.Range, out.Weight, last = keyspace.Range{After: last}, 0, nil
 		}
 		out.Weight++
-		last = key
+		rows++
+		if out.Weight >= p.weight && last == nil {
+			last = clone(key)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	p.add(out)
+	if kind == shard.OwnKey && !plan.Joined {
+		p.plan.Rows[plan.Ordinal] = rows
+	}
 	return nil
+}
+
+// clone returns the key in memory of its own.
+func clone(key keyspace.Key) keyspace.Key {
+	own := make(keyspace.Key, len(key))
+	for i, part := range key {
+		own[i] = strings.Clone(part)
+	}
+	return own
 }
 
 // add gives the shard its place in the plan.

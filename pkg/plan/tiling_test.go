@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/google/go-cmp/cmp"
 
 	"rehome/pkg/keyspace"
 	"rehome/pkg/legacy"
@@ -191,6 +192,9 @@ func (w *tiling) check(t *testing.T) error {
 		if n != 1 {
 			return fmt.Errorf("post %s is in %d shards", key, n)
 		}
+	}
+	if diff := cmp.Diff([]int64{int64(w.users), int64(w.posts)}, w.plan.Rows); diff != "" {
+		return fmt.Errorf("planned rows: %s", diff)
 	}
 	if len(w.usersIn) != w.users || len(w.postsIn) != w.posts || w.ownedPostsHad != w.ownedPosts {
 		return fmt.Errorf("%d of %d users were read, %d of %d posts, %d of %d with a user",

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"rehome/pkg/keyspace"
@@ -17,7 +18,7 @@ import (
 // A user of the fake legacy database, with how many rows hang off it.
 type user struct {
 	wave  int
-	posts int64 // below zero: there is no such user at the moment
+	posts int64 // below zero: there is no such user at the moment, and so many rows that name them
 }
 
 // world is a legacy database in memory. Users are known by their position, which their keys spell backwards so that nobody who
@@ -27,8 +28,36 @@ type world struct {
 	unowned []keyspace.Key // posts of nobody
 	tags    []keyspace.Key
 	shifts  func(w *world) // called before the first cell is looked at again; nil for a source that stands still
-	weighed int            // calls of Weigh
 	fail    string         // the question that fails
+	probe   shard.Probe    // what it takes to read what is probed
+
+	// Who reads keys of this order can tell it: they are numbers that grow. foreign rows name a user in another order.
+	plain, foreign bool
+
+	mu      sync.Mutex
+	weighed int // calls of Weigh
+	probed  []keyspace.Range
+	keysOf  []string // tables whose keys were asked for
+}
+
+// key spells the key of the user at a position.
+func (w *world) key(i int) keyspace.Key {
+	if w.plain {
+		return keyspace.Key{strconv.Itoa(i - 500)}
+	}
+	return keyOf(i)
+}
+
+// position is where a user with the key is, or would be.
+func (w *world) position(k keyspace.Key) int {
+	if !w.plain {
+		return position(k)
+	}
+	n, err := strconv.Atoi(k[0])
+	if err != nil {
+		panic(err)
+	}
+	return n + 500
 }
 
 func keyOf(i int) keyspace.Key {
@@ -51,10 +80,10 @@ func position(k keyspace.Key) int {
 func (w *world) within(r keyspace.Range) (first, limit int) {
 	limit = len(w.users)
 	if r.After != nil {
-		first = position(r.After) + 1
+		first = w.position(r.After) + 1
 	}
 	if r.Through != nil {
-		limit = min(limit, position(r.Through)+1)
+		limit = min(limit, w.position(r.Through)+1)
 	}
 	return min(first, limit), limit
 }
@@ -73,7 +102,7 @@ func (w *world) Keys(_ context.Context, _ mapping.Keyspace, waves []string, yiel
 		if u.posts < 0 {
 			continue
 		}
-		if err := yield(keyOf(i), min(u.wave, len(waves)-1)); err != nil {
+		if err := yield(w.key(i), min(u.wave, len(waves)-1)); err != nil {
 			return err
 		}
 	}
@@ -89,13 +118,14 @@ func (w *world) KeysIn(_ context.Context, _ mapping.Keyspace, r keyspace.Range) 
 	first, limit := w.within(r)
 	for i := first; i < limit; i++ {
 		if w.users[i].posts >= 0 {
-			keys = append(keys, keyOf(i))
+			keys = append(keys, w.key(i))
 		}
 	}
 	return keys, w.asked("keys in")
 }
 
 func (w *world) KeysOf(_ context.Context, _ mapping.Keyspace, p *mapping.RowPlan, kind shard.Kind, yield func(keyspace.Key) error) error {
+	w.keysOf = append(w.keysOf, p.Source)
 	keys := map[string][]keyspace.Key{"posts unowned": w.unowned, "tags own_key": w.tags}[p.Source+" "+string(kind)]
 	for _, key := range keys {
 		if err := yield(key); err != nil {
@@ -106,7 +136,9 @@ func (w *world) KeysOf(_ context.Context, _ mapping.Keyspace, p *mapping.RowPlan
 }
 
 func (w *world) Weigh(_ context.Context, _ mapping.Keyspace, p *mapping.RowPlan, ranges []keyspace.Range) ([]int64, error) {
+	w.mu.Lock()
 	w.weighed++
+	w.mu.Unlock()
 	counts := make([]int64, len(ranges))
 	for i, r := range ranges {
 		first, limit := w.within(r)
@@ -123,6 +155,33 @@ func (w *world) Weigh(_ context.Context, _ mapping.Keyspace, p *mapping.RowPlan,
 	return counts, w.asked("weigh")
 }
 
+func (w *world) Owners(_ context.Context, _ mapping.Keyspace, p *mapping.RowPlan, r keyspace.Range, yield func(keyspace.Key, int64) error) error {
+	if r.After == nil && len(w.unowned) > 0 {
+		if err := yield(nil, int64(len(w.unowned))); err != nil {
+			return err
+		}
+	}
+	first, limit := w.within(r)
+	for i := first; i < limit; i++ {
+		n := i
+		if w.foreign {
+			n = first + limit - 1 - i
+		}
+		if w.users[n].posts == 0 {
+			continue
+		}
+		if err := yield(w.key(n), max(w.users[n].posts, -w.users[n].posts)); err != nil {
+			return err
+		}
+	}
+	return w.asked("owners")
+}
+
+func (w *world) Probe(_ context.Context, _ *mapping.Compiled, ranges []keyspace.Range) (shard.Probe, error) {
+	w.probed = ranges
+	return w.probe, w.asked("probe")
+}
+
 func (w *world) ClosingCounts(_ context.Context, tables []string) ([]int64, error) {
 	counts := make([]int64, len(tables))
 	for i, table := range tables {
@@ -132,7 +191,7 @@ func (w *world) ClosingCounts(_ context.Context, tables []string) ([]int64, erro
 		case "posts":
 			counts[i] = int64(len(w.unowned))
 			for _, u := range w.users {
-				counts[i] += max(0, u.posts)
+				counts[i] += max(u.posts, -u.posts)
 			}
 		case "tags":
 			counts[i] = int64(len(w.tags))
