@@ -2,95 +2,147 @@ package queue
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"strconv"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/trace"
 
 	"rehome/pkg/shard"
 )
 
-// asyncWindow is how many messages may wait for their PubAck at once.
-const asyncWindow = 256
+const (
+	batchSize   = 1000 // tasks that the server takes as one, which is written to disk at once; it allows no more
+	asyncWindow = 256  // messages that may wait for their PubAck at once, where each is written by itself
+)
 
-// A batch is a publishing of many tasks: those whose PubAck is awaited, oldest first, and what became of the others.
+// Headers by which the server knows the messages of a batch.
+const (
+	batchID       = "Nats-Batch-Id"
+	batchSequence = "Nats-Batch-Sequence"
+	batchCommit   = "Nats-Batch-Commit"
+)
+
+// A batch is tasks that are published as one: the server adds all of them, or none.
 type batch struct {
-	conn    *Conn
-	waiting []pending
-	added   int
-	err     error // the first
+	conn     *Conn
+	outgoing []outgoing
 }
 
-type pending struct {
-	id     shard.ID
-	span   trace.Span
-	future jetstream.PubAckFuture
+// outgoing is a task that is being published.
+type outgoing struct {
+	id   shard.ID
+	msg  *nats.Msg
+	span trace.Span
 }
 
-// PublishTasks queues many tasks as PublishTask does one, several under way at once, and returns how many were added; the others
-// were queued already. At the first error it stops, but waits for those under way. Repeating is safe.
+// PublishTasks queues many tasks as PublishTask does one, and returns how many were added; the others were queued already. They go in batches, each of
+// which is added at once. At the first error it stops: what was sent by then may be queued or not. Repeating is safe.
 func (c *Conn) PublishTasks(ctx context.Context, list iter.Seq[shard.Task]) (added int, err error) {
-	b := &batch{conn: c}
 	ctx, release := c.guard.watch(ctx)
 	defer release()
+	b := &batch{conn: c}
+	send := func() error {
+		n, err := b.send(ctx)
+		added += n
+		return err
+	}
 	for task := range list {
-		if len(b.waiting) == asyncWindow {
-			b.settle(ctx)
+		body, refused := encode(tasks, task.ID, task)
+		if refused != nil {
+			return added, errors.Join(refused, send())
 		}
-		if b.err != nil {
-			break
+		b.add(ctx, task, body)
+		if len(b.outgoing) == batchSize {
+			if err := send(); err != nil {
+				return added, err
+			}
 		}
-		b.send(ctx, task)
 	}
-	for len(b.waiting) > 0 {
-		b.settle(ctx)
-	}
-	return b.added, b.err
+	return added, send()
 }
 
-// send starts the publishing of one task.
-func (b *batch) send(ctx context.Context, task shard.Task) {
-	body, err := encode(tasks, task.ID, task)
-	if err != nil {
-		b.fail(err)
-		return
-	}
+func (b *batch) add(ctx context.Context, task shard.Task, body []byte) {
 	ctx, span := published(ctx, task, body)
-	future, err := b.conn.js.PublishMsgAsync(message(ctx, tasks, task.ID, body), append(absentOnly(task.ID), jetstream.WithStallWait(asyncWait))...)
-	if err != nil {
-		err = fmt.Errorf("publish task of shard %s: %w", task.ID, explain(ctx, err))
-		end(span, err)
-		b.fail(err)
-		return
-	}
-	b.waiting = append(b.waiting, pending{task.ID, span, future})
+	b.outgoing = append(b.outgoing, outgoing{task.ID, message(ctx, tasks, task.ID, body), span})
 }
 
-// settle waits for the oldest PubAck. Every one is read: that none is outstanding says nothing about how they ended.
-func (b *batch) settle(ctx context.Context) {
-	p := b.waiting[0]
-	b.waiting = b.waiting[1:]
-	var err error
-	defer func() { end(p.span, err) }()
-	select {
-	case <-p.future.Ok():
-		b.added++
-		return
-	case err = <-p.future.Err():
-	case <-ctx.Done():
-		err = context.Cause(ctx)
+// send publishes what there is, as one. Where the server refuses the whole, as some of it is queued already, or as it takes no batches of that size, each
+// task goes by itself.
+func (b *batch) send(ctx context.Context) (added int, err error) {
+	list := b.outgoing
+	b.outgoing = nil
+	if len(list) == 0 {
+		return 0, nil
 	}
-	if queued(err) {
-		err = nil
-		return
+	switch err := b.commit(ctx, list); {
+	case err == nil:
+		for _, o := range list {
+			end(o.span, nil)
+		}
+		return len(list), nil
+	case !refused(err):
+		err = fmt.Errorf("publish the tasks of %d shards from %s on: %w", len(list), list[0].id, explain(ctx, err))
+		for _, o := range list {
+			end(o.span, err)
+		}
+		return 0, err
 	}
-	err = fmt.Errorf("publish task of shard %s: %w", p.id, crowded(explain(ctx, err)))
-	b.fail(err)
+	return b.conn.publishEach(ctx, list)
 }
 
-func (b *batch) fail(err error) {
-	if b.err == nil {
-		b.err = err
+// commit sends the messages and waits for the server's word that all of them are stored.
+func (b *batch) commit(ctx context.Context, list []outgoing) error {
+	ctx, cancel := context.WithTimeout(ctx, asyncWait)
+	defer cancel()
+	name := rand.Text()
+	for i, o := range list {
+		msg := nats.Msg{Subject: o.msg.Subject, Data: o.msg.Data, Header: maps.Clone(o.msg.Header)}
+		msg.Header.Set(batchID, name)
+		msg.Header.Set(batchSequence, strconv.Itoa(i+1))
+		msg.Header.Set(jetstream.ExpectedStreamHeader, tasks.stream(o.id.Migration))
+		msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
+		if i < len(list)-1 {
+			if err := b.conn.nc.PublishMsg(&msg); err != nil {
+				return err
+			}
+			continue
+		}
+		msg.Header.Set(batchCommit, "1")
+		answer, err := b.conn.nc.RequestMsgWithContext(ctx, &msg)
+		if err != nil {
+			return err
+		}
+		return committed(answer.Data, len(list))
 	}
+	return nil
+}
+
+// committed reads the server's answer to a batch of so many messages.
+func committed(answer []byte, want int) error {
+	var ack struct {
+		Count int                 `json:"count"`
+		Error *jetstream.APIError `json:"error"`
+	}
+	switch err := json.Unmarshal(answer, &ack); {
+	case err != nil:
+		return fmt.Errorf("read the server's answer to a batch: %w", err)
+	case ack.Error != nil:
+		return ack.Error
+	case ack.Count != want:
+		return fmt.Errorf("the server says that it has stored %d of %d messages", ack.Count, want)
+	}
+	return nil
+}
+
+// refused tells whether the server has answered err, so that nothing of the batch is stored.
+func refused(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) || errors.Is(err, nats.ErrNoResponders)
 }

@@ -39,6 +39,7 @@ func (k kind) config(migration string) jetstream.StreamConfig {
 	case tasks:
 		// Discard=Old, the default, would delete work that nobody has done.
 		c.Retention, c.DiscardNewPerSubject = jetstream.WorkQueuePolicy, true
+		c.AllowAtomicPublish = true
 	case receipts:
 		// The last receipt of a shard wins, and any of them can be published again.
 		c.Discard, c.MaxBytes = jetstream.DiscardOld, 1<<30

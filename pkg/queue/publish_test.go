@@ -81,6 +81,46 @@ func TestPublishTasks(t *testing.T) {
 		}
 	})
 
+	t.Run("as many as a batch may have are added as one, and none where one is there", func(t *testing.T) {
+		b := &batch{conn: declared(t)}
+		for task := range upTo(batchSize) {
+			body, err := encode(tasks, task.ID, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.add(t.Context(), task, body)
+		}
+		if err := b.commit(t.Context(), b.outgoing); err != nil {
+			t.Error(err)
+		}
+		ack(t, next(t, b.conn))
+		if err := b.commit(t.Context(), b.outgoing); !refused(err) {
+			t.Errorf("error %v, want that of a server which refuses", err)
+		}
+		if b := backlog(t, b.conn); b.Waiting != batchSize-1 {
+			t.Errorf("backlog %+v, want all but one", b)
+		}
+	})
+
+	t.Run("a stream that takes no batches is given each by itself", func(t *testing.T) {
+		c := declared(t)
+		config := c.streams.on(tasks.config(name))
+		config.Replicas, config.AllowAtomicPublish = 1, false
+		if _, err := c.js.UpdateStream(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+		if added, err := c.PublishTasks(t.Context(), upTo(300)); err != nil || added != 300 {
+			t.Errorf("added %d, error %v, want 300", added, err)
+		}
+		declare(t, c) // which a producer of this release does with a stream of the one before
+		if added, err := c.PublishTasks(t.Context(), upTo(2500)); err != nil || added != 2200 {
+			t.Errorf("added %d, error %v, want 2200", added, err)
+		}
+		if queued, err := c.Queued(t.Context(), name, run); err != nil || len(queued) != 2500 {
+			t.Errorf("%d are queued, %v", len(queued), err)
+		}
+	})
+
 	t.Run("streams that are not there end it with an error of that kind", func(t *testing.T) {
 		server := embed(t)
 		c := connect(t, server.URL(), server.Token())

@@ -119,13 +119,14 @@ func TestAKilledServer(t *testing.T) {
 		p := startProcess(t)
 		c := p.connect(t)
 		declare(t, c)
-		started := make(chan struct{})
+		started, killed := make(chan struct{}), make(chan struct{})
 		var group errgroup.Group
 		group.Go(func() error {
 			_, err := c.PublishTasks(t.Context(), func(yield func(shard.Task) bool) {
 				for i := range many {
-					if i == many/3 {
+					if i == many/2 { // in the middle of a batch
 						close(started)
+						<-killed
 					}
 					if !yield(task(i)) {
 						return
@@ -136,6 +137,7 @@ func TestAKilledServer(t *testing.T) {
 		})
 		<-started
 		p.kill(t)
+		close(killed)
 		if err := group.Wait(); err == nil {
 			t.Error("publishing through a kill is no error")
 		}
