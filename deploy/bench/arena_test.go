@@ -23,7 +23,7 @@ type arena struct {
 	servers *sandbox.Sandbox
 	rows    int // of all tables
 	loads   int
-	files   string // for COPY: a directory of rows as the legacy database has them, and of others with other keys
+	files   string // for COPY: a directory of rows, with the keys of the legacy database and with others
 }
 
 const arenaDatabase = "legacy"
@@ -49,10 +49,15 @@ func newArena(b testing.TB, s shape, rows int) *arena {
 	a.must(os.Mkdir(a.files, 0o755))
 	a.must(servers.Create(b.Context(), arenaDatabase, "unused"))
 	a.populate(rows)
-	for _, table := range s.tables {
-		a.shell(new(cost), a.mariadb(table)+" > "+filepath.Join(a.files, table))
-	}
 	return a
+}
+
+// dump writes the rows as the legacy database has them.
+func (a *arena) dump() {
+	a.Helper()
+	for _, table := range a.tables {
+		a.shell(new(cost), a.mariadb(table)+" > "+a.file(a.shape, table))
+	}
 }
 
 // close gives the disk back at once: the next arena needs it.

@@ -18,7 +18,10 @@ func BenchmarkPeers(b *testing.B) {
 		b.Run(s.name, func(b *testing.B) {
 			for b.Loop() {
 				a := newArena(b, s, rows)
-				a.compare(a.contestants(), rounds).show(a)
+				if contestants := a.contestants(); len(contestants) > 0 {
+					a.dump()
+					a.compare(contestants, rounds).show(a)
+				}
 				if dir := os.Getenv("REHOME_BENCH_PROFILE"); dir != "" {
 					a.profile(dir)
 				}

@@ -65,12 +65,9 @@ func (r ratio) goal(m middle) string {
 	return ""
 }
 
-// show prints medians and ratios, each with its interval, and records them.
+// show prints medians and ratios, each with its interval, and records them. There is a round at least.
 func (r results) show(a *arena) {
 	a.Helper()
-	if len(r.costs) == 0 {
-		return
-	}
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(&text, "\n%s: %d rows, medians of %d rounds; CPU in seconds\n", a.name, r.rows, len(r.costs[r.contestants[0].name]))
