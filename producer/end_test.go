@@ -51,6 +51,16 @@ func TestEndOfLoad(t *testing.T) {
 		l.holds("3", `SELECT count(*) FROM app.users`)
 		l.keeps(parts)
 	})
+	t.Run("a shard that is republished when an index is back without its constraint is loaded, with both off", func(t *testing.T) {
+		l := newLab(t, legacy, `CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY, name text UNIQUE, lid int);`, labHead+labUsers)
+		parts := l.parts()
+		l.dies("built")
+		l.holds("1", `SELECT count(*) FROM pg_indexes WHERE indexname = 'users_name_key' AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'users_name_key')`)
+		l.inTarget(`UPDATE rehome.shard SET state = 'planned', generation = 1, receipt = NULL, xid = NULL, holder = NULL WHERE kind = 'late'`)
+		l.does("run", 0, "CLEAN")
+		l.holds("3", `SELECT count(*) FROM app.users`)
+		l.keeps(parts)
+	})
 	t.Run("rows that come before the constraints are off end the run", func(t *testing.T) {
 		l := newLab(t, legacy, target, labHead+labUsers)
 		l.dies("planned")

@@ -30,7 +30,7 @@ func TestReset(t *testing.T) {
 		l.keeps(parts)
 	})
 	const off = "constraints and indexes that a run had left off are back: "
-	for point, back := range map[string]string{"detached": off, "attaching:2": off, "validating": ""} { // at the last all are on, if not proved
+	for point, back := range map[string]string{"detached": off, "built": off, "attaching:2": off, "validating": ""} { // at the last all are on, if not proved
 		t.Run("it puts back what a run that died at "+point+" has left off", func(t *testing.T) {
 			l := newLab(t, legacy, target, mapping)
 			parts := l.parts()

@@ -142,7 +142,7 @@ func (s *session) runWithWorkers(ctx context.Context, r *producer.Run, from *set
 	}
 	w := &worker.Worker{
 		Migration: s.File.Name.Text, Slots: from.Slots, Legacy: s.Legacy, Ledger: ledger.Open(s.Pool), Queue: s.Queue, Log: t.Log, Version: version,
-		Grace: aloneGrace, Quiet: true,
+		Grace: aloneGrace, Quiet: true, Settled: r.Settled,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config, "worker") },
 	}
 	var result *report.Report

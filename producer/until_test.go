@@ -103,7 +103,7 @@ func TestUntilTheEndOfTheLoad(t *testing.T) {
 		d, p := begin(t, "attaching:2")
 		d.inTarget(`UPDATE rehome.control SET deadline = clock_timestamp() - interval '1 s'`)
 		p.Release()
-		d.ends(p, 7, "and there is no time for putting back 3 of ")
+		d.ends(p, 7, "and there is no time for putting back ")
 		d.produces("run", 0, "desk: CLEAN")
 	})
 	t.Run("a deadline that is over before there is a plan publishes nothing", func(t *testing.T) {

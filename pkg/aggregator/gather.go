@@ -72,7 +72,7 @@ func addPhases(ctx context.Context, l *ledger.Ledger, name string, record *plan.
 		f.Timings.AddPhase(p, w.Wall, w.Slots)
 	}
 	for _, p := range phases {
-		f.Timings.AddPhase(report.Phase{Phase: p.Name, Steps: int64(p.Steps)}, p.Took, p.Took)
+		f.Timings.AddPhase(report.Phase{Phase: p.Name, Steps: int64(p.Steps)}, p.Wall, p.Took)
 	}
 	return nil
 }

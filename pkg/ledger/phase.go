@@ -12,6 +12,7 @@ import (
 type Phase struct {
 	Name  string
 	Steps int           // as of constraints: each is a step
+	Wall  time.Duration // with at least one step at work
 	Took  time.Duration // of all steps, one after the other, by the producer's clock
 }
 
@@ -23,25 +24,18 @@ func (l *Ledger) NotePhase(ctx context.Context, name, phase, what string, took t
 // Phases returns the phases of the migration in the order in which they were first done.
 func (l *Ledger) Phases(ctx context.Context, name string) ([]Phase, error) {
 	what := "ask for the phases of migration " + name
+	// What a step adds to the time at work is what lies behind all that began before it.
 	rows, err := l.pool.Query(ctx, `
-		SELECT detail->>'phase', count(*), sum((detail->>'seconds')::double precision)
-		  FROM rehome.event
-		 WHERE migration = $1 AND ordinal = -1 AND what = 'phase'
-		 GROUP BY 1 ORDER BY min(id)`, name)
+		SELECT phase, count(*), sum(greatest(at - greatest(at - took, before), '0')), sum(took)
+		  FROM (SELECT *, max(at) OVER (PARTITION BY phase ORDER BY at - took, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+		          FROM (SELECT id, at, detail->>'phase' AS phase, make_interval(secs => (detail->>'seconds')::double precision) AS took
+		                  FROM rehome.event
+		                 WHERE migration = $1 AND ordinal = -1 AND what = 'phase') AS e) AS s
+		 GROUP BY phase ORDER BY min(id)`, name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	type sum struct {
-		phase   string
-		steps   int
-		seconds float64
-	}
-	sums, err := collect(rows, what, func(s *sum) []any { return []any{&s.phase, &s.steps, &s.seconds} })
-	phases := make([]Phase, len(sums))
-	for i, s := range sums {
-		phases[i] = Phase{s.phase, s.steps, time.Duration(s.seconds * float64(time.Second))}
-	}
-	return phases, err
+	return collect(rows, what, func(p *Phase) []any { return []any{&p.Name, &p.Steps, &p.Wall, &p.Took} })
 }
 
 // A Begun is a start of a run.

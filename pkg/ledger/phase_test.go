@@ -25,17 +25,21 @@ func TestPhases(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.plan("m")
-	t.Run("steps of one phase are added up, in the order of what was first", func(t *testing.T) {
+	t.Run("steps of one phase are added up, in the order of what was first, and the time of several at once counts once", func(t *testing.T) {
 		for _, step := range []struct {
 			phase string
 			took  time.Duration
-		}{{"plan", time.Second}, {"constraints", 2 * time.Second}, {"indexes", time.Minute}, {"constraints", 3 * time.Second}} {
+			ended int // seconds
+		}{{"plan", time.Second, 1}, {"constraints", 2 * time.Second, 10}, {"indexes", time.Minute, 100}, {"constraints", 3 * time.Second, 20},
+			{"constraints", 5 * time.Second, 21}} {
 			if err := b.NotePhase(t.Context(), "m", step.phase, "a step", step.took); err != nil {
 				t.Fatal(err)
 			}
+			b.exec(`UPDATE rehome.event SET at = '2026-03-01 22:00 UTC'::timestamptz + $1 * interval '1 second' WHERE what = 'phase' AND id = (SELECT max(id) FROM rehome.event)`,
+				step.ended)
 		}
 		got, err := b.Phases(t.Context(), "m")
-		want := []Phase{{"plan", 1, time.Second}, {"constraints", 2, 5 * time.Second}, {"indexes", 1, time.Minute}}
+		want := []Phase{{"plan", 1, time.Second, time.Second}, {"constraints", 3, 7 * time.Second, 10 * time.Second}, {"indexes", 1, time.Minute, time.Minute}}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Error(err, diff)
 		}

@@ -60,7 +60,7 @@ func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 		if err != nil {
 			return err
 		}
-		standing, all, err := r.known(ctx, standing)
+		all, err := r.known(ctx, standing)
 		if err != nil {
 			return err
 		}
@@ -89,28 +89,27 @@ func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 	return nil
 }
 
-// known returns the standing parts, and all parts, as the ledger remembers them from an earlier load: what a crash left half put back
-// would else be remembered as half.
-func (r *Run) known(ctx context.Context, found []target.Part) (standing, all []target.Part, err error) {
+// known returns all parts, those that stand as the ledger remembers them from an earlier load: what a crash left half put back would else be
+// remembered as half.
+func (r *Run) known(ctx context.Context, standing []target.Part) (all []target.Part, err error) {
 	rows, err := r.ledger.Parts(ctx, r.m.Name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, row := range rows {
 		part, err := partOf(row)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		at := slices.IndexFunc(found, func(p target.Part) bool { return p.Table == part.Table && p.Name == part.Name })
-		if at < 0 {
+		all = append(all, part)
+	}
+	for _, part := range standing {
+		if !slices.ContainsFunc(all, func(p target.Part) bool { return p.Table == part.Table && p.Name == part.Name }) {
 			all = append(all, part)
-		} else {
-			found[at] = part
 		}
 	}
-	all = append(all, found...)
 	target.Order(all)
-	return found, all, nil
+	return all, nil
 }
 
 func partOf(row ledger.Part) (part target.Part, err error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,10 +32,12 @@ type Run struct {
 	behind  int         // planned shards that still go by an earlier mapping, as somebody is at work on them
 
 	options   Options
+	heard     hearing         // of shards that have ended in this process
 	heeds     bool            // the operator's pause, and the deadline
-	shown     report.Progress // what whoever watches was told last
+	watched   sync.Mutex      // what whoever watches is told is told by one at a time
+	shown     report.Progress // what they were told last
 	meters    *aggregator.Meters
-	clockings map[string]clocking // of stages of the end of the load, by kind
+	clockings clockings // of stages of the end of the load
 }
 
 // Close gives the right to run back. It ends no work: whoever called Go has waited for it.

@@ -62,7 +62,7 @@ func (p *Producer) Reset(ctx context.Context) (*Removal, error) {
 		if err != nil {
 			return err
 		}
-		standing, all, err := r.known(ctx, standing)
+		all, err := r.known(ctx, standing)
 		if err != nil {
 			return err
 		}

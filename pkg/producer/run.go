@@ -20,7 +20,8 @@ import (
 
 // Timing of a run.
 const (
-	lookOften    = 250 * time.Millisecond // at the ledger, for progress, while the end of a wave is near
+	lookFirst    = 10 * time.Millisecond  // until the ledger is looked at for the second time, for progress; then twice as long, and so on
+	lookOften    = 250 * time.Millisecond // at most, while the end of a wave is near
 	lookEvery    = time.Second            // else
 	nearEnd      = 100                    // shards or fewer to be done
 	lateRounds   = 10                     // of looking for users who have appeared meanwhile
@@ -70,6 +71,13 @@ func (r *Run) run(ctx context.Context) (*report.Report, error) {
 
 // show tells whoever watches how far the run has come.
 func (r *Run) show(p report.Progress) {
+	r.watched.Lock()
+	defer r.watched.Unlock()
+	r.tell(p)
+}
+
+// tell shows it. The caller has locked.
+func (r *Run) tell(p report.Progress) {
 	if r.shown = p; r.options.Progress != nil {
 		r.options.Progress(p)
 	}
@@ -78,9 +86,11 @@ func (r *Run) show(p report.Progress) {
 // step tells whoever watches what the end of the load is at.
 func (r *Run) step(format string, args ...any) {
 	r.meters.Turn(r.m.State)
+	r.watched.Lock()
+	defer r.watched.Unlock()
 	p := r.shown
 	p.Migration, p.State, p.Step = r.m.Name, string(r.m.State), fmt.Sprintf(format, args...)
-	r.show(p)
+	r.tell(p)
 }
 
 func (p *Producer) wave(name string) int {
@@ -92,8 +102,8 @@ func (p *Producer) wave(name string) int {
 	return -1
 }
 
-// load has all shards moved: the mapping's waves in order, then the rest, then users who have appeared since, and at last whoever is to
-// be done again. It reports whether there was anything to move.
+// load has all shards moved: the mapping's waves in order, the rest with the last of them, then users who have appeared since, and at last whoever
+// is to be done again. It reports whether there was anything to move.
 func (r *Run) load(ctx context.Context) (moved bool, err error) {
 	if err := r.Queue.Declare(ctx, r.m.Name); err != nil {
 		return false, err
@@ -110,6 +120,9 @@ func (r *Run) load(ctx context.Context) (moved bool, err error) {
 		return false, err
 	}
 	for wave := 0; wave <= last; wave++ {
+		if wave < last && !gated(l.File, wave) {
+			continue // nothing is decided behind it: its shards come with the next one's, and before them
+		}
 		if err := l.wait(ctx, wave); err != nil {
 			return false, err
 		}
@@ -217,34 +230,40 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 		return err
 	}
 	l.swept = time.Time{}
-	for {
+	for next := lookFirst; ; next *= 2 {
+		heard := l.heard.count()
 		left, err := l.look(ctx, wave)
 		if err != nil {
 			return err
 		}
 		if time.Since(l.swept) >= dispatch.Every {
-			if err := l.lock.Check(ctx); err != nil {
+			if err := l.sweep(ctx, wave); err != nil {
 				return err
 			}
-			if err := l.catchUp(ctx); err != nil {
-				return err
-			}
-			if err := l.Sweep(ctx, func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) }); err != nil {
-				return err
-			}
-			l.swept = time.Now()
 		}
 		if left == 0 {
 			return nil
 		}
-		next := lookEvery
-		if left <= nearEnd {
-			next = lookOften
+		if next = min(next, lookEvery); left <= nearEnd {
+			next = min(next, lookOften)
 		}
-		if err := l.wake(ctx, next); err != nil {
+		if err := l.wake(ctx, next, l.heard.from(heard+left)); err != nil {
 			return err
 		}
 	}
+}
+
+// sweep has the queue say what the ledger says of the shards up to the wave, by the mapping of now.
+func (l *looker) sweep(ctx context.Context, wave int) error {
+	if err := l.lock.Check(ctx); err != nil {
+		return err
+	}
+	if err := l.catchUp(ctx); err != nil {
+		return err
+	}
+	err := l.Sweep(ctx, func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) })
+	l.swept = time.Now()
+	return err
 }
 
 // unfinish notes, before shards of a migration are moved that was finished, that what the end of the load has counted does not hold any more:

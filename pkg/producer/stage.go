@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"rehome/pkg/aggregator"
@@ -36,6 +37,28 @@ type clocking struct {
 	took  time.Duration
 }
 
+// clockings are what the stages that were done have taken, by kind. The zero clockings are ready.
+type clockings struct {
+	mu     sync.Mutex
+	byKind map[string]clocking
+}
+
+func (c *clockings) of(kind string) clocking {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byKind[kind]
+}
+
+func (c *clockings) add(kind string, more clocking) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byKind == nil {
+		c.byKind = map[string]clocking{}
+	}
+	before := c.byKind[kind]
+	c.byKind[kind] = clocking{before.bytes + more.bytes, before.took + more.took}
+}
+
 // expect returns how long a stage over so many bytes must be given.
 func (c clocking) expect(bytes int64) time.Duration {
 	rate, least := float64(assumedRate), leastFirst
@@ -46,7 +69,7 @@ func (c clocking) expect(bytes int64) time.Duration {
 }
 
 // stage does one step of the end of the load: not while the operator's pause holds, and not where it would not end before the deadline. The error is
-// a *Stopped where there is no time for it.
+// a *tooLate where there is no time for it. Several goroutines may do stages.
 func (r *Run) stage(ctx context.Context, s stage, step func(context.Context) error) error {
 	do := func(ctx context.Context) error { return r.clocked(ctx, s, step) }
 	if !r.heeds {
@@ -65,23 +88,28 @@ func (r *Run) stage(ctx context.Context, s stage, step func(context.Context) err
 	if err != nil {
 		return err
 	}
-	if expected := r.clockings[s.kind].expect(bytes); expected >= sight.Controls.Left {
-		return r.outOfTime(ctx, sight, fmt.Sprintf("there is no time for %s", s.what))
+	if expected := r.clockings.of(s.kind).expect(bytes); expected >= sight.Controls.Left {
+		return &tooLate{sight, "there is no time for " + s.what}
 	}
 	inner, cancel := context.WithTimeout(ctx, sight.Controls.Left)
 	defer cancel()
 	start := time.Now()
 	err = do(inner)
 	if err != nil && ctx.Err() == nil && errors.Is(inner.Err(), context.DeadlineExceeded) {
-		return r.outOfTime(ctx, sight, fmt.Sprintf("%s was broken off", s.what))
+		return &tooLate{sight, s.what + " was broken off"}
 	}
-	if r.clockings == nil {
-		r.clockings = map[string]clocking{}
-	}
-	before := r.clockings[s.kind]
-	r.clockings[s.kind] = clocking{before.bytes + bytes, before.took + time.Since(start)}
+	r.clockings.add(s.kind, clocking{bytes, time.Since(start)})
 	return err
 }
+
+// A tooLate is why a stage cannot be done before the deadline.
+type tooLate struct {
+	sight *aggregator.Sight
+	why   string
+}
+
+// Error says so.
+func (t *tooLate) Error() string { return t.why }
 
 // clocked does the step, and notes how long it took.
 func (r *Run) clocked(ctx context.Context, s stage, step func(context.Context) error) error {
@@ -104,20 +132,21 @@ func (r *Run) resumed(ctx context.Context) (*aggregator.Sight, error) {
 		if sight.Controls.Paused == "" || sight.Controls.Due() {
 			return sight, nil
 		}
-		if err := r.wake(ctx, lookEvery); err != nil {
+		if err := r.wake(ctx, lookEvery, nil); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// wake returns when the time is over.
-func (r *Run) wake(ctx context.Context, after time.Duration) error {
+// wake returns when the time is over, or before that when it is told.
+func (r *Run) wake(ctx context.Context, after time.Duration, told <-chan struct{}) error {
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the shards of migration %s: %w", r.m.Name, context.Cause(ctx))
+	case <-told:
 	case <-time.After(after):
-		return nil
 	}
+	return nil
 }
 
 // mostOff is how many constraints and indexes are told by their names.

@@ -49,42 +49,80 @@ func Detach(ctx context.Context, tx pgx.Tx, parts []Part) error {
 	return nil
 }
 
-// Attach puts a part back as it was and proves it over all rows; one that is there already, whole or half, is finished. Data that the
-// part refuses is a Data failure, another object of the same name a Schema failure. The connection must not be in a transaction.
-// Foreign keys come last: they need the indexes that they refer to.
-func Attach(ctx context.Context, conn *pgx.Conn, p Part) error {
-	var proved bool
-	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) { // so that a crash leaves all of it or nothing
-		proved, err = p.add(ctx, tx)
-		return err
+// A part comes back in three steps, each of which finds out by itself whether it was done before a crash: Build, Complete, Prove. Foreign keys
+// come last: they need the indexes that they refer to. Data that the part refuses is a Data failure, another object of the same name a
+// Schema failure. The connection must not be in a transaction.
+
+// Build makes the index of a part that is one, or stands on one. Several sessions may build at the same time, also on one table.
+func Build(ctx context.Context, conn *pgx.Conn, p Part, room Room) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := room.take(ctx, tx, p.Tablespace); err != nil {
+			return err
+		}
+		return p.build(ctx, tx)
 	})
-	if err != nil || proved {
-		return classify(err, p.what(), p.Table)
-	}
-	pausepoint.At("validating")
-	return p.validate(ctx, conn)
+	return classify(err, p.what(), p.Table)
 }
 
-// AttachIn is Attach of many parts, in any order, in the caller's transaction: with it all of them come back, or none. Nothing may
+// Complete puts back what is more than an index: the constraint over a built one, what hangs on it, and a foreign key, and reports whether nothing is
+// left to be proved. While it runs nobody may build on the part's tables, or prove anything of them.
+func Complete(ctx context.Context, conn *pgx.Conn, p Part) (proved bool, err error) {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
+		proved, err = p.complete(ctx, tx)
+		return err
+	})
+	return proved, classify(err, p.what(), p.Table)
+}
+
+// Bare reports whether a built part is back as it was, so that there is nothing to complete.
+func (p *Part) Bare() bool { return p.Kind != ForeignKey && !p.Constraint && len(p.After) == 0 }
+
+// Prove proves a foreign key over all rows, and lets others write meanwhile. Several sessions may prove at the same time, but not on one table.
+func Prove(ctx context.Context, conn *pgx.Conn, p Part, room Room) error {
+	pausepoint.At("validating")
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := room.take(ctx, tx, ""); err != nil {
+			return classify(err, p.what(), p.Table)
+		}
+		return p.validate(ctx, tx)
+	})
+}
+
+// AttachIn puts many parts back, in any order, in the caller's transaction: with it all of them come back, or none. Nothing may
 // write to their tables before it ends.
 func AttachIn(ctx context.Context, tx pgx.Tx, parts []Part) error {
 	// A table with deferred work cannot be altered.
 	if _, err := tx.Exec(ctx, `SET CONSTRAINTS ALL IMMEDIATE`); err != nil {
 		return classify(err, "check the deferred constraints", "")
 	}
+	_, room, err := Rooms(ctx, tx.Conn(), 1)
+	if err != nil {
+		return err
+	}
 	parts = slices.Clone(parts)
 	Order(parts)
 	for i := range parts {
-		p := &parts[i]
-		proved, err := p.add(ctx, tx)
-		if err == nil && !proved {
-			err = p.validate(ctx, tx)
-		}
-		if err != nil {
-			return classify(err, p.what(), p.Table)
+		if err := parts[i].attachIn(ctx, tx, room); err != nil {
+			return classify(err, parts[i].what(), parts[i].Table)
 		}
 	}
 	return nil
+}
+
+func (p *Part) attachIn(ctx context.Context, tx pgx.Tx, room Room) error {
+	if err := room.take(ctx, tx, p.Tablespace); err != nil {
+		return err
+	}
+	if p.Kind != ForeignKey {
+		if err := p.build(ctx, tx); err != nil {
+			return err
+		}
+	}
+	proved, err := p.complete(ctx, tx)
+	if err != nil || proved {
+		return err
+	}
+	return p.validate(ctx, tx)
 }
 
 // Order sorts parts into the order in which they can be put back: foreign keys last, since they lean on unique indexes.
@@ -95,7 +133,6 @@ func Order(parts []Part) {
 
 func (p *Part) what() string { return "put " + p.Name + " back on " + p.Table }
 
-// validate proves a foreign key over all rows, by a statement of its own, which lets others write meanwhile.
 func (p *Part) validate(ctx context.Context, db DB) error {
 	_, err := db.Exec(ctx, `ALTER TABLE `+p.table()+` VALIDATE CONSTRAINT `+quote(p.Name))
 	return classify(err, "validate "+p.Name+" of "+p.Table, p.Table)
@@ -105,79 +142,84 @@ const notValid = " NOT VALID"
 
 func bare(definition string) string { return strings.TrimSuffix(definition, notValid) }
 
-// present returns the definition of what stands in the part's place, empty for nothing.
-func present(ctx context.Context, db DB, p *Part) (definition string, valid bool, err error) {
-	const foreign = `
-		SELECT pg_get_constraintdef(con.oid), con.convalidated FROM pg_constraint AS con
-		JOIN pg_class AS c ON c.oid = con.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
-		WHERE n.nspname || '.' || c.relname = $1 AND con.conname = $2`
-	const index = `
-		SELECT coalesce(pg_get_indexdef(i.indexrelid), 'not an index'), coalesce(i.indisvalid, false)
+// build makes the part's index, unless it is there.
+func (p *Part) build(ctx context.Context, tx pgx.Tx) error {
+	const query = `
+		SELECT coalesce(pg_get_indexdef(i.indexrelid), 'not an index')
 		FROM pg_class AS ic JOIN pg_namespace AS n ON n.oid = ic.relnamespace
 		LEFT JOIN pg_index AS i ON i.indexrelid = ic.oid
 		WHERE n.nspname = $1 AND ic.relname = $2`
-	query, owner := index, p.Schema
-	if p.Kind == ForeignKey {
-		query, owner = foreign, p.Table
-	}
-	err = db.QueryRow(ctx, query, owner, p.Name).Scan(&definition, &valid)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", false, nil
-	}
-	return definition, valid, err
-}
-
-// add makes the part, unless it is there, and reports whether nothing is left to be proved.
-func (p *Part) add(ctx context.Context, tx pgx.Tx) (proved bool, err error) {
-	definition, valid, err := present(ctx, tx, p)
-	if err != nil {
-		return false, err
-	}
-	proved = p.Kind != ForeignKey || valid || !p.Whole || p.AtOnce
-	switch {
-	case definition == "":
-		return proved, p.create(ctx, tx)
-	case bare(definition) != bare(p.Definition):
-		return false, shard.Failf(shard.Schema, "%s: it holds another one of that name; rename or drop that, then run finish", p.what())
-	}
-	return proved, nil
-}
-
-func (p *Part) create(ctx context.Context, tx pgx.Tx) error {
-	statements := []string{}
-	switch p.Kind {
-	case ForeignKey:
-		definition := p.Definition
-		if !p.AtOnce {
-			definition = bare(definition) + notValid
-		}
-		statements = append(statements, fmt.Sprintf(`ALTER TABLE %s ADD CONSTRAINT %s %s`, p.table(), quote(p.Name), definition))
-	default:
-		statements = append(statements, p.Definition)
-		if p.Constraint {
-			// By way of its index: the constraint's own definition leaves out storage parameters.
-			statements = append(statements, fmt.Sprintf(`ALTER TABLE %s ADD CONSTRAINT %s UNIQUE USING INDEX %[2]s %s`,
-				p.table(), quote(p.Name), p.Attributes))
-		}
-	}
-	statements = append(statements, p.After...)
-	if err := roomy(ctx, tx, p.Tablespace); err != nil {
+	var definition string
+	switch err := tx.QueryRow(ctx, query, p.Schema, p.Name).Scan(&definition); {
+	case errors.Is(err, pgx.ErrNoRows):
+		_, err := tx.Exec(ctx, p.Definition)
 		return err
-	}
-	for _, s := range statements {
-		if _, err := tx.Exec(ctx, s); err != nil {
-			return err
-		}
+	case err != nil:
+		return err
+	case definition != p.Definition:
+		return p.taken()
 	}
 	return nil
 }
 
-// roomy gives index builds of this transaction memory and processes, at least what the server's settings give.
-func roomy(ctx context.Context, tx pgx.Tx, tablespace string) error {
+// complete makes what is more than an index, unless it is there.
+func (p *Part) complete(ctx context.Context, tx pgx.Tx) (proved bool, err error) {
+	var add []string
+	if p.Kind == ForeignKey {
+		add, proved, err = p.foreign(ctx, tx)
+	} else {
+		add, err = p.constraint(ctx, tx)
+		proved = true
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, statement := range append(add, p.After...) {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return false, err
+		}
+	}
+	return proved, nil
+}
+
+// foreign returns what makes the foreign key, which is nothing where it is there, and whether it is proved then.
+func (p *Part) foreign(ctx context.Context, tx pgx.Tx) (add []string, proved bool, err error) {
 	const query = `
-		SELECT set_config('default_tablespace', $1, true),
-			set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting('maintenance_work_mem')) / 1024, 262144) || 'kB', true),
-			set_config('max_parallel_maintenance_workers', greatest(current_setting('max_parallel_maintenance_workers')::int, 4)::text, true)`
-	_, err := tx.Exec(ctx, query, tablespace)
-	return err
+		SELECT pg_get_constraintdef(con.oid), con.convalidated FROM pg_constraint AS con
+		JOIN pg_class AS c ON c.oid = con.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+		WHERE n.nspname || '.' || c.relname = $1 AND con.conname = $2`
+	var definition string
+	var valid bool
+	switch err := tx.QueryRow(ctx, query, p.Table, p.Name).Scan(&definition, &valid); {
+	case errors.Is(err, pgx.ErrNoRows):
+		definition = p.Definition
+		if !p.AtOnce {
+			definition = bare(definition) + notValid
+		}
+		add = []string{fmt.Sprintf(`ALTER TABLE %s ADD CONSTRAINT %s %s`, p.table(), quote(p.Name), definition)}
+	case err != nil:
+		return nil, false, err
+	case bare(definition) != bare(p.Definition):
+		return nil, false, p.taken()
+	}
+	return add, valid || !p.Whole || p.AtOnce, nil
+}
+
+// constraint returns what makes the part's constraint by way of its index: the constraint's own definition leaves out storage parameters.
+func (p *Part) constraint(ctx context.Context, tx pgx.Tx) (add []string, err error) {
+	const query = `
+		SELECT EXISTS (SELECT FROM pg_constraint AS con JOIN pg_class AS ic ON ic.oid = con.conindid JOIN pg_namespace AS n ON n.oid = ic.relnamespace
+			WHERE n.nspname = $1 AND ic.relname = $2 AND con.conrelid = (SELECT i.indrelid FROM pg_index AS i WHERE i.indexrelid = ic.oid))`
+	if !p.Constraint {
+		return nil, nil
+	}
+	var there bool
+	if err := tx.QueryRow(ctx, query, p.Schema, p.Name).Scan(&there); err != nil || there {
+		return nil, err
+	}
+	return []string{fmt.Sprintf(`ALTER TABLE %s ADD CONSTRAINT %s UNIQUE USING INDEX %[2]s %s`, p.table(), quote(p.Name), p.Attributes)}, nil
+}
+
+func (p *Part) taken() error {
+	return shard.Failf(shard.Schema, "%s: it holds another one of that name; rename or drop that, then run finish", p.what())
 }

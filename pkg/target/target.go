@@ -65,6 +65,14 @@ func Analyze(ctx context.Context, db DB, tables []string) error {
 	return nil
 }
 
+// Estimate gathers statistics of few rows of the tables, which tell how many there are and about how they are spread, in the caller's transaction.
+func Estimate(ctx context.Context, tx pgx.Tx, tables []string) error {
+	if _, err := tx.Exec(ctx, `SET LOCAL default_statistics_target = 10`); err != nil {
+		return classify(err, "estimate the fed tables", "")
+	}
+	return Analyze(ctx, tx, tables)
+}
+
 // A relation is a table as the catalog knows it.
 type relation struct {
 	OID          uint32

@@ -82,6 +82,9 @@ func (s *slot) task(ctx context.Context, lease *queue.Lease) error {
 	keeping.Go(func() error { lease.Keep(kept); return nil })
 	start := time.Now()
 	e := s.shard(ctx, task)
+	if e.ack && s.Settled != nil {
+		s.Settled()
+	}
 	release()
 	_ = keeping.Wait()
 	s.mourn(outside, lease, span, &e.claim)
@@ -181,6 +184,9 @@ func (s *slot) shard(ctx context.Context, task shard.Task) ending {
 	if err != nil {
 		return s.unmapped(ctx, claim, s.lacking(ctx, err, nil))
 	}
+	if e := s.shorten(ctx, claim, mapped); e != nil {
+		return *e
+	}
 	return s.claimed(ctx, claim, mapped)
 }
 
@@ -189,7 +195,7 @@ func (s *slot) claim(ctx context.Context, task shard.Task) (ledger.Claim, error)
 	defer s.meters.phase(ctx, shard.Claiming, time.Now())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	by := ledger.Claimant{Holder: s.holder, PerRow: s.perRow(), Traceparent: traceparent(ctx)}
+	by := ledger.Claimant{Holder: s.holder, PerRow: s.perRow(), Part: s.part(), Traceparent: traceparent(ctx)}
 	_, span := inPhase(ctx, shard.Claiming)
 	claim, err := s.Ledger.Claim(ctx, s.conn, task.ID, by)
 	concluded(span, err)
@@ -242,7 +248,7 @@ func (s *slot) claimed(ctx context.Context, claim ledger.Claim, mapped fitted) e
 	receipt, err := s.move(ctx, claim, mapped)
 	s.controls.note(err != nil && setBackOf(ctx) != nil)
 	if err == nil {
-		s.controls.speed.add(claim.Shard.Weight, time.Since(began))
+		s.controls.took(&claim.Shard, time.Since(began))
 		return ending{claim: claim, what: "done", receipt: *receipt, ack: true}
 	}
 	err = s.lacking(ctx, err, mapped.target)
@@ -286,6 +292,11 @@ func (s *slot) unknown(ctx context.Context, claim ledger.Claim, err error) endin
 
 func (s *slot) split(ctx context.Context, claim ledger.Claim, crowded *transfer.Crowded) ending {
 	children, err := s.Ledger.Split(ctx, claim, crowded.Cut)
+	return s.divided(claim, children, err)
+}
+
+// divided ends a task whose shard was split, or was to be.
+func (s *slot) divided(claim ledger.Claim, children [2]shard.Shard, err error) ending {
 	if err != nil {
 		s.drop() // or it would still hold the shard
 		return ending{claim: claim, what: "not split", delay: outageDelay, err: err}

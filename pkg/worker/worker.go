@@ -32,7 +32,7 @@ const (
 	maxFailures = 3                // of a shard's own, after which it is dead
 )
 
-// A Worker serves one migration, once. All fields but Grace, Quiet, Limits and Watch are required.
+// A Worker serves one migration, once. All fields but Grace, Quiet, Limits, Watch and Settled are required.
 type Worker struct {
 	Migration string
 	Slots     int // shards at a time
@@ -49,6 +49,9 @@ type Worker struct {
 	// Watch has a loop of the worker watched: each calls what it gets for its name with every turn, which nothing but a defect or a frozen
 	// process keeps it from for 10 s. May be nil.
 	Watch func(loop string) (turn func())
+
+	// Settled is called whenever the ledger holds how the work on a shard has ended, by whichever slot; it has to return at once. May be nil.
+	Settled func()
 
 	holder   uuid.UUID
 	mappings mappings
