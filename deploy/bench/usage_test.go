@@ -119,3 +119,39 @@ func mark(pid int, marks map[int]float64) {
 		}
 	}
 }
+
+func TestMark(t *testing.T) {
+	t.Run("has a process and all that it has started", func(t *testing.T) {
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", "cat | cat; true")
+		input, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		marks := map[int]float64{}
+		for deadline := time.Now().Add(10 * time.Second); len(marks) < 3 && time.Now().Before(deadline); {
+			mark(cmd.Process.Pid, marks)
+		}
+		_ = input.Close()
+		if err := cmd.Wait(); err != nil || len(marks) != 3 {
+			t.Errorf("marks of %d processes, of 3; %v", len(marks), err)
+		}
+		for pid, mib := range marks {
+			if mib <= 0 || mib > 100 {
+				t.Errorf("process %d has had %v MiB", pid, mib)
+			}
+		}
+	})
+	t.Run("keeps what was seen of one that has ended", func(t *testing.T) {
+		cmd := exec.CommandContext(t.Context(), "true")
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+		marks := map[int]float64{cmd.Process.Pid: 7}
+		if mark(cmd.Process.Pid, marks); marks[cmd.Process.Pid] != 7 {
+			t.Errorf("marks = %v", marks)
+		}
+	})
+}
