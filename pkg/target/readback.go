@@ -26,7 +26,7 @@ func (t *Tx) ReadBack(ctx context.Context, w *shard.Window, yield func(at int, t
 	}
 	t.met = slices.Grow(t.met[:0], len(w.Rows))[:len(w.Rows)]
 	clear(t.met)
-	reader := &reader{shape: s, rows: w.Rows, met: t.met, yield: yield}
+	reader := &reader{shape: s, rows: w.Rows, met: t.met, byKey: t.byKey, yield: yield}
 	m, marked := t.marks[w]
 	delete(t.marks, w)
 	if marked && s.paged {
@@ -85,7 +85,8 @@ type reader struct {
 	rows       []shard.Arrived
 	met        []bool
 	next       int            // behind the newest row that was met
-	byKey      map[string]int // made when a row comes out of order
+	byKey      map[string]int // filled when a row comes out of order
+	filled     bool
 	key, tuple []byte
 	yield      func(at int, tuple []byte) error
 }
@@ -113,8 +114,9 @@ func (r *reader) find() int {
 	if r.next < len(r.rows) && bytes.Equal(r.rows[r.next].TargetKey, r.key) {
 		return r.next
 	}
-	if r.byKey == nil {
-		r.byKey = make(map[string]int, len(r.rows))
+	if !r.filled {
+		r.filled = true
+		clear(r.byKey)
 		for i := range r.rows {
 			r.byKey[string(r.rows[i].TargetKey)] = i
 		}

@@ -17,8 +17,9 @@ type Tx struct {
 	depth   int
 	shapes  Shapes
 	marks   map[*shard.Window]mark
-	copying *copying // the COPY that Send has begun and Copy has not ended
-	met     []bool   // of the window being read back; kept for its memory
+	copying *copying       // the COPY that Send has begun and Copy has not ended
+	met     []bool         // of the window being read back; kept for its memory
+	byKey   map[string]int // and its rows; likewise
 
 	grounds    map[*mapping.RowPlan]*ground // see Clear
 	compared   []*mapping.RowPlan
@@ -50,6 +51,7 @@ func (s Shapes) NewTx(conn *pgx.Conn) *Tx {
 		conn:   conn,
 		shapes: s,
 		marks:  map[*shard.Window]mark{},
+		byKey:  map[string]int{},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // LeaveOut tells what a shard that is not of kind Redo would read if it were tried now: its units, as Move reads them, and for each entry how many
 // rows of its row source are theirs, all of which count as left out. It reads none of the rows.
 func (m *Mover) LeaveOut(ctx context.Context, s *shard.Shard, src Source, held Holder) (units []keyspace.Key, tables []shard.Table, err error) {
-	mv := &move{mapping: m.Mapping, shard: s, src: src, plans: m.plans(s)}
+	mv := &move{mapping: m.Mapping, shard: s, src: src, plans: m.plans(s), memory: m.memory()}
 	if err := mv.readUnits(ctx, m.where(s), held); err != nil {
 		return nil, nil, fmt.Errorf("read the units of shard %s: %w", s, err)
 	}

@@ -205,9 +205,7 @@ func (p *pass) list(ctx context.Context) error {
 		return nil
 	}
 	err := p.book.Blocks(ctx, p.blocks)
-	for _, l := range p.lent {
-		l.giveBack()
-	}
+	p.memory.listings = append(p.memory.listings, p.lent...)
 	p.blocks, p.listed, p.lent = nil, 0, nil
 	return err
 }

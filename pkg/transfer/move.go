@@ -34,10 +34,18 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// A Mover migrates shards of one mapping. It holds no state between shards; any number of goroutines may use it.
+// A Mover migrates shards of one mapping. It holds no state between shards; any number of goroutines may use it if it has no Memory.
 type Mover struct {
 	Mapping *mapping.Compiled
 	Limits  Limits
+	Memory  *Memory // that one shard leaves to the next; may be nil
+}
+
+func (m *Mover) memory() *Memory {
+	if m.Memory == nil {
+		return &Memory{}
+	}
+	return m.Memory
 }
 
 // A Crowded error says that a shard holds more poison than is worth isolating at once. The shard is to be split behind Cut.
@@ -57,7 +65,7 @@ func (m *Mover) Move(ctx context.Context, s *shard.Shard, attempt int, src Sourc
 	started := time.Now()
 	mv := &move{
 		mapping: m.Mapping, limits: m.Limits.orDefault(), shard: s, src: src, tgt: tgt, book: book,
-		quarantined: map[int32]string{}, plans: m.plans(s), total: newTally(m.Mapping),
+		quarantined: map[int32]string{}, plans: m.plans(s), total: newTally(m.Mapping), memory: m.memory(),
 	}
 	if err := mv.readUnits(ctx, m.where(s), book); err != nil {
 		return shard.Receipt{}, fmt.Errorf("read the units of shard %s: %w", s, err)
@@ -108,6 +116,7 @@ type move struct {
 	tgt     Target
 	book    Book
 	plans   []*mapping.RowPlan
+	memory  *Memory
 
 	base    shard.Slice
 	units   []keyspace.Key
@@ -140,11 +149,8 @@ func (m *move) readUnits(ctx context.Context, where string, book Holder) error {
 		}
 		units, m.dropped = without(units, held), len(held) > 0
 	}
-	m.units, m.names, m.index = units, make([]string, len(units)), make(map[string]int32, len(units))
-	for i, key := range units {
-		m.names[i] = key.Text()
-		m.index[m.names[i]] = int32(i)
-	}
+	m.units = units
+	m.names, m.index = m.memory.numbered(units)
 	if len(m.index) != len(units) {
 		return shard.Failf(shard.Schema, "the key that shard %s ranges over is not unique: %d keys for %d units", m.shard, len(m.index), len(units))
 	}

@@ -16,7 +16,7 @@ import (
 type window struct {
 	pass    *pass
 	encoder *mapping.Encoder
-	room    *room
+	ends    []int // where each tuple ends in Tuples
 	listing *listing
 	sent    int                 // bytes of Tuples that the target has
 	met     map[string]struct{} // source rows, where a join may make several rows of one; else nil
@@ -26,7 +26,8 @@ type window struct {
 }
 
 func newWindow(plan *mapping.RowPlan, p *pass) *window {
-	w := &window{pass: p, encoder: plan.NewEncoder(), room: rooms.Get().(*room), Window: shard.Window{Entry: plan}}
+	w := &window{pass: p, encoder: plan.NewEncoder(), Window: shard.Window{Entry: plan}}
+	w.Tuples, w.ends = p.memory.window()
 	w.empty()
 	if plan.Many {
 		w.met = map[string]struct{}{}
@@ -36,9 +37,8 @@ func newWindow(plan *mapping.RowPlan, p *pass) *window {
 
 // empty makes the window one without rows.
 func (w *window) empty() {
-	w.listing = listings.Get().(*listing)
-	w.room.ends = w.room.ends[:0]
-	w.Tuples, w.Rows, w.sent = w.room.tuples[:0], w.listing.rows[:0], 0
+	w.listing = w.pass.memory.listing()
+	w.Tuples, w.ends, w.Rows, w.sent = w.Tuples[:0], w.ends[:0], w.listing.rows, 0
 }
 
 // first reports whether a row is the first that the join makes of its source row: that one is counted.
@@ -120,7 +120,7 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 	}
 	clear(row.Cells) // a wide row is not needed twice
 	w.Tuples = tuples
-	w.room.ends = append(w.room.ends, len(tuples))
+	w.ends = append(w.ends, len(tuples))
 	arrived.Digest = checksum.Row(w.Entry.Into, tuples[start:])
 	w.Rows = append(w.Rows, arrived)
 	if !first {
@@ -190,18 +190,18 @@ func (w *window) flush(ctx context.Context) error {
 	if err := p.lists(ctx, w); err != nil {
 		return err
 	}
-	if w.room.tuples = w.Tuples; cap(w.Tuples) > 2*p.limits.WindowBytes {
-		w.room.tuples = nil // a wide row's room is not kept
+	if cap(w.Tuples) > 2*p.limits.WindowBytes {
+		w.Tuples = nil // a wide row's room is not kept
 	}
 	w.empty()
 	return nil
 }
 
-// end gives the memory back. Of a pass that has failed somebody may still be sending.
+// end gives the memory back, except of a pass that has failed: the target may still be sending it.
 func (w *window) end() {
-	w.room.tuples, w.listing.rows = w.Tuples, w.Rows
-	w.room.giveBack(2 * w.pass.limits.WindowBytes)
-	w.listing.giveBack()
+	m := w.pass.memory
+	m.giveBack(w.Tuples, w.ends, 2*w.pass.limits.WindowBytes)
+	m.listings = append(m.listings, w.listing)
 }
 
 // readBack compares each stored row with the one that was sent.
@@ -213,9 +213,9 @@ func (w *window) readBack(ctx context.Context) error {
 		}
 		start := 0
 		if at > 0 {
-			start = w.room.ends[at-1]
+			start = w.ends[at-1]
 		}
-		if sent := w.Tuples[start:w.room.ends[at]]; !bytes.Equal(sent, tuple) {
+		if sent := w.Tuples[start:w.ends[at]]; !bytes.Equal(sent, tuple) {
 			return altered(w.Entry, sent, tuple)
 		}
 		t.Stored = t.Stored.Add(w.Rows[at].Digest) // the same bytes have the same digest

@@ -26,10 +26,11 @@ type slot struct {
 	*Worker
 	conn   *pgx.Conn     // nil until needed, and after it has failed
 	shapes target.Shapes // of conn
-	phase  phase         // what it is at; the controls have it
-	read   string        // where the legacy binlog stood at the last snapshot
-	course *course       // of the last attempt; nil before a task's shard is claimed
-	since  time.Time     // when the last one was claimed
+	memory transfer.Memory
+	phase  phase     // what it is at; the controls have it
+	read   string    // where the legacy binlog stood at the last snapshot
+	course *course   // of the last attempt; nil before a task's shard is claimed
+	since  time.Time // when the last one was claimed
 }
 
 func (s *slot) drop() {
@@ -374,7 +375,7 @@ func (s *slot) work(ctx context.Context, claim ledger.Claim, mapped fitted, snap
 	defer flow.End()
 	from := &source{&paced{snapshot, flow}, s.course, mapped.Keys.Table}
 	to, in := &sink{s.shapes.NewTx(s.conn), s.course}, &account{book, s.course}
-	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits}
+	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits, Memory: &s.memory}
 	switch claim.Shard.Kind {
 	case shard.Audit:
 		return s.audit(ctx, &claim.Shard, mapped, from, book)
