@@ -64,6 +64,7 @@ const goneAfter = 7 * time.Second
 type Claimant struct {
 	Holder      uuid.UUID     // this incarnation of the process, which must have called Beat before
 	PerRow      time.Duration // what a row of a shard's weight takes it; 0 where it has no idea. It tells whether the shard would end before the deadline
+	Part        int64         // rows of the largest part that it would move at once of users or of an own key, as it splits what is heavier; 0 is any
 	Traceparent string        // W3C trace context of the attempt that begins; it stands with the shard from then on. Empty where nothing is traced
 }
 
@@ -107,7 +108,7 @@ func claim(ctx context.Context, conn *pgx.Conn, id shard.ID, by Claimant) (claim
 	case err != nil:
 		return claim, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 	}
-	claim = row.answer(id, by.PerRow)
+	claim = row.answer(id, by)
 	if claim.Answer == Claimed && row.slots > 0 {
 		err = row.fit(ctx, tx, &claim)
 	}
@@ -153,7 +154,7 @@ type withLast struct {
 func (w withLast) Scan(dest ...any) error { return w.CollectableRow.Scan(append(dest, w.last...)...) }
 
 // answer judges a shard whose row is locked.
-func (r *claimRow) answer(id shard.ID, perRow time.Duration) Claim {
+func (r *claimRow) answer(id shard.ID, by Claimant) Claim {
 	claim := Claim{Shard: r.Shard, Failed: r.failures, Mapping: r.mapping, Schema: r.schema}
 	switch {
 	case r.Run != id.Run:
@@ -168,12 +169,20 @@ func (r *claimRow) answer(id shard.ID, perRow time.Duration) Claim {
 		claim.Answer, claim.Reason = Paused, *r.halted
 	case r.paused != nil:
 		claim.Answer, claim.Reason = Paused, *r.paused
-	case r.left != nil && *r.left-Ahead <= time.Duration(r.Weight)*perRow:
+	case r.left != nil && *r.left-Ahead <= time.Duration(r.atOnce(by))*by.PerRow:
 		claim.Answer = Late
 	default:
 		claim.Answer = Claimed
 	}
 	return claim
+}
+
+// atOnce returns how many rows of the shard the claimant would move at once.
+func (r *claimRow) atOnce(by Claimant) int64 {
+	if by.Part > 0 && r.Kind.Divisible() {
+		return min(r.Weight, by.Part)
+	}
+	return r.Weight
 }
 
 // fit makes the claim Full where as many shards are in work as the limit allows. Claims of one migration that are limited so come one after the other.

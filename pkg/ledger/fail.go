@@ -125,6 +125,11 @@ func countFailure(ctx context.Context, tx pgx.Tx, claim Claim, f Failure) (recor
 // Split replaces a claimed shard, after its transaction was rolled back, by two planned ones that tile it, cut behind the given key, and returns them. A
 // shard of kind Redo has no range: each child does half of its units again. The error is a shard.Stale failure if the claim does not hold any more.
 func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]shard.Shard, error) {
+	return l.SplitAs(ctx, claim, cut, claim.Shard.Users/2, claim.Shard.Weight/2)
+}
+
+// SplitAs is Split where it is known how many users and rows the first child has.
+func (l *Ledger) SplitAs(ctx context.Context, claim Claim, cut keyspace.Key, users, weight int64) ([2]shard.Shard, error) {
 	var children [2]shard.Shard
 	err := l.inTx(ctx, func(tx pgx.Tx) error {
 		mapping, err := turnSplit(ctx, tx, claim)
@@ -137,6 +142,8 @@ func (l *Ledger) Split(ctx context.Context, claim Claim, cut keyspace.Key) ([2]s
 			return err
 		}
 		children = s.Split(first, cut)
+		children[0].Users, children[0].Weight = users, weight
+		children[1].Users, children[1].Weight = s.Users-users, s.Weight-weight
 		if s.Kind == shard.Redo {
 			children[0].Range, children[1].Range = s.Range, s.Range
 			err = divide(ctx, tx, s.ID, &children)

@@ -23,6 +23,10 @@ const (
 // ByUser reports whether the shard's units are users; otherwise each of its units is a row, or the rows of one key.
 func (k Kind) ByUser() bool { return k == OfUsers || k == Late }
 
+// Divisible reports whether a shard of the kind can be split by the key over which it ranges before anything of it was read: its weight is about rows that
+// lie behind each other there.
+func (k Kind) Divisible() bool { return k == OfUsers || k == OwnKey }
+
 // A Shard is one part of a committed plan. It never changes but for State; a planned one may be replaced by children that tile it.
 type Shard struct {
 	ID

@@ -30,6 +30,7 @@ type controls struct {
 	take   epoch         // bounds the wait for a task
 	work   epoch         // bounds the shards in work
 	speed  speed
+	heavy  speed // of heavy shards alone
 
 	seen     int64  // version of the controls behind the order
 	slow     string // its reason

@@ -137,6 +137,9 @@ func (w *watch) lateness(ctx context.Context) {
 	}
 	w.light = time.Now()
 	if weight, found, err := w.Ledger.Lightest(ctx, w.Migration); err == nil {
+		if part := w.part(); part > 0 {
+			weight = min(weight, part) // of what is heavier, a part would end
+		}
 		w.late = found && w.read.Left-ledger.Ahead <= time.Duration(weight)*w.perRow()
 	}
 }
