@@ -43,10 +43,12 @@ func planCommand(t *telemetry.Telemetry) *cobra.Command {
 
 // A listing is what plan prints. Bounds of shards are not in it: they never leave the ledger.
 type listing struct {
-	Users  int64         `json:"users"`
-	Waves  []listedWave  `json:"waves"`
-	Tables []listedTable `json:"tables"`
-	Off    []listedPart  `json:"off_during_the_load"`
+	Users     int64         `json:"users"`
+	ShardRows int64         `json:"shard_rows"`
+	Found     bool          `json:"shard_rows_found"` // by a probe, as the mapping says auto
+	Waves     []listedWave  `json:"waves"`
+	Tables    []listedTable `json:"tables"`
+	Off       []listedPart  `json:"off_during_the_load"`
 }
 
 type listedWave struct {
@@ -71,7 +73,7 @@ type listedPart struct {
 
 func describe(d *producer.Draft) listing {
 	c, p, parts := d.Mapping, d.Plan, d.Parts
-	out := listing{Users: p.Users, Off: []listedPart{}}
+	out := listing{Users: p.Users, ShardRows: p.ShardRows, Found: c.File.Users.ShardRows == 0, Off: []listedPart{}}
 	for i, wave := range c.File.Waves {
 		out.Waves = append(out.Waves, listedWave{Name: wave.Name.Text, Users: p.Waves[i]})
 	}
@@ -96,6 +98,14 @@ func (w *listedWave) count(s *shard.Shard) {
 	w.Heaviest = max(w.Heaviest, s.Weight)
 }
 
+// found tells that nobody has chosen the size of shards.
+func (l *listing) found() string {
+	if l.Found {
+		return ", as a probe has found for shard_rows: auto"
+	}
+	return ""
+}
+
 func (l *listing) text(w io.Writer) error {
 	var b strings.Builder
 	rows := [][]string{{"WAVE", "USERS", "SHARDS", "LIGHTEST", "HEAVIEST"}}
@@ -104,6 +114,7 @@ func (l *listing) text(w io.Writer) error {
 			report.Number(wave.Lightest), report.Number(wave.Heaviest)})
 	}
 	report.Columns(&b, rows)
+	fmt.Fprintf(&b, "\nshards of up to %s rows%s\n", report.Number(l.ShardRows), l.found())
 	rows = [][]string{{"TABLE", "ROWS", "FROM"}}
 	for _, t := range l.Tables {
 		rows = append(rows, []string{t.Into, report.Number(t.Rows), t.From})

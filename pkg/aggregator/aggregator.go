@@ -32,7 +32,7 @@ func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*repor
 	}
 	f := report.Facts{
 		Migration: facts.Migration.Name, Run: facts.Migration.Run, Rehome: version,
-		Rules: facts.Rules, Accepted: record.Accepted, Started: facts.Migration.StartedAt, Now: time.Now().UTC(), Key: facts.Migration.SealKey(),
+		Rules: facts.Rules, ShardRows: record.ShardRows, Accepted: record.Accepted, Started: facts.Migration.StartedAt, Now: time.Now().UTC(), Key: facts.Migration.SealKey(),
 		Users: report.Users{
 			Planned: record.Users, Appeared: census.Appeared, Migrated: facts.Users.Migrated, Quarantined: facts.Users.Quarantined,
 			LeftOut: census.LeftOut, Vanished: census.Vanished, Pending: census.Pending,

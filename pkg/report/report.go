@@ -27,6 +27,7 @@ type Report struct {
 	Accepted    string       `json:"accept_unproved,omitempty"`
 	Users       Users        `json:"users"`
 	Shards      Shards       `json:"shards"`
+	ShardRows   int64        `json:"shard_rows,omitempty"` // of a planned shard at most, but for one user's; 0 where an older release has planned
 	Waves       []Wave       `json:"waves"`
 	Tables      []Table      `json:"tables"`
 	Legacy      []Legacy     `json:"legacy"`

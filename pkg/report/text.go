@@ -103,7 +103,7 @@ func writeWrapped(b *strings.Builder, head, text string, width int) {
 
 // totals are the sums of the whole, each with its name.
 func (r *Report) totals() [][2]string {
-	lines := [][2]string{{"users", r.Users.equation()}, {"shards", r.Shards.sum()}, {"source", r.source()}, {"target", r.target()}, {"time", r.time()}}
+	lines := [][2]string{{"users", r.Users.equation()}, {"shards", r.shards()}, {"source", r.source()}, {"target", r.target()}, {"time", r.time()}}
 	if len(r.Mapping) > 1 {
 		lines = append(lines, [2]string{"mapping", strings.Join(r.mappings(), ", then ")})
 	}
@@ -141,6 +141,14 @@ func (u Users) equation() string {
 func (s Shards) sum() string {
 	return terms(term{s.Planned, "planned"}) + " = " +
 		terms(term{s.Done, "done"}, term{s.Dead, "dead"}, term{s.Discarded, "discarded"}, term{s.Pending, "pending"})
+}
+
+// shards tells how shards have ended, and of how many rows they were planned.
+func (r *Report) shards() string {
+	if r.ShardRows == 0 {
+		return r.Shards.sum()
+	}
+	return r.Shards.sum() + "; of " + Number(r.ShardRows) + " rows at most, as planned"
 }
 
 func (r *Report) source() string {

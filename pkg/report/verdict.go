@@ -25,6 +25,7 @@ type Facts struct {
 	Entries                []Entry
 	Users                  Users
 	Shards                 Shards
+	ShardRows              int64 // of a planned shard at most
 	Waves                  []Wave
 	Sums                   []shard.Table // over all receipts, one for each entry
 	Rules                  []shard.Rule
@@ -68,7 +69,7 @@ type Closing struct {
 func Build(f Facts) *Report {
 	r := &Report{
 		Migration: f.Migration, Run: f.Run, Rehome: f.Rehome, Mapping: f.Mappings, Consistency: "unproved", Accepted: f.Accepted,
-		Users: f.Users, Shards: f.Shards, Waves: f.Waves, Causes: f.Causes, Discarded: f.Discarded, Conflicts: f.Conflicts, Originals: f.Originals,
+		Users: f.Users, Shards: f.Shards, ShardRows: f.ShardRows, Waves: f.Waves, Causes: f.Causes, Discarded: f.Discarded, Conflicts: f.Conflicts, Originals: f.Originals,
 		Constraints: f.Off, StartedAt: f.Started, Reasons: []string{}, Legacy: []Legacy{}, Sequences: []Sequence{},
 		Dead: f.Dead, Servers: f.Servers, Begun: f.Begun, Timings: f.Timings, Throughput: f.Throughput, key: f.Key,
 	}
