@@ -39,15 +39,18 @@ func BenchmarkGrowth(b *testing.B) {
 			}
 		})
 	}
-	showGrowth(b, all)
+	if len(all) == len(chosen) {
+		showGrowth(b, all)
+	}
 }
 
 // growth is what a population of one size has cost.
 type growth struct {
 	Rows   int     `json:"rows"`
-	Own    float64 `json:"own_us_per_row"`
-	Wall   float64 `json:"wall_us_per_row"`
-	Floor  middle  `json:"wall_over_copy"`
+	Own    float64 `json:"own_cpu_s"`
+	Wall   float64 `json:"wall_s"`
+	Copy   float64 `json:"copy_wall_s"`
+	Over   middle  `json:"wall_over_copy"`
 	Memory float64 `json:"own_mib"`
 }
 
@@ -58,62 +61,98 @@ func grow(b *testing.B, s size) growth {
 	// COPY always in one way, or the sizes could not be compared.
 	r := a.compare([]contestant{{rehome, uuids, a.rehome(uuids), true}, {floor, uuids, a.floor(uuids)[1:], false}}, s.rounds)
 	r.show(a)
-	of := func(what func(cost) float64) float64 { return median(r.of(rehome, what)).Median }
-	g := growth{Rows: a.rows, Own: of(own) / float64(a.rows) * 1e6, Wall: of(wall) / float64(a.rows) * 1e6, Memory: of(memory), Floor: over(r.of(rehome, wall), r.of(floor, wall))}
+	of := func(name string, what func(cost) float64) float64 { return median(r.of(name, what)).Median }
+	g := growth{Rows: a.rows, Own: of(rehome, own), Wall: of(rehome, wall), Copy: of(floor, wall), Over: over(r.of(rehome, wall), r.of(floor, wall)), Memory: of(rehome, memory)}
 	record(b, "growth", map[string]any{"size": g})
 	return g
 }
 
-// enough rows make the start and the end of a migration small beside its middle.
+// enough rows make a size; fewer show what a migration takes beside its rows.
 const enough = 50_000
+
+// A measure is one of the numbers that are to be the same for each size.
+type measure struct {
+	what string
+	of   func(g, start growth) float64
+	most float64 // that the most may be over the least, 0 is none
+}
+
+var measures = []measure{
+	{"own CPU µs/row", func(g, _ growth) float64 { return 1e6 * g.Own / float64(g.Rows) }, 1.10},
+	{"beyond the start", func(g, start growth) float64 { return 1e6 * (g.Own - start.Own) / float64(g.Rows-start.Rows) }, 0},
+	{"own MiB", func(g, _ growth) float64 { return g.Memory }, 1.10},
+	{"wall over COPY's", func(g, _ growth) float64 { return g.Over.Median }, 1.15},
+	{"beyond the start", func(g, start growth) float64 { return (g.Wall - start.Wall) / (g.Copy - start.Copy) }, 0},
+}
+
+// parted returns the sizes, and what is to be taken off where a start was measured.
+func parted(all []growth) (sizes []growth, start growth) {
+	for _, g := range all {
+		if g.Rows < enough {
+			start = g
+		} else {
+			sizes = append(sizes, g)
+		}
+	}
+	return sizes, start
+}
 
 func showGrowth(b *testing.B, all []growth) {
 	b.Helper()
+	sizes, start := parted(all)
+	if len(sizes) == 0 {
+		return
+	}
 	var text strings.Builder
+	_, _ = fmt.Fprintf(&text, "\ngrowth, social shape, UUIDv5; a start and an end without rows: %.2f s, %.2f s of own CPU, %.0f MiB\n", start.Wall, start.Own, start.Memory)
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "rows\tµs/row\town CPU µs/row\town MiB\twall over COPY's\t[between]\t")
-	for _, g := range all {
-		_, _ = fmt.Fprintf(w, "%d\t%.2f\t%.2f\t%.0f\t%.2f\t[%.2f … %.2f]\t\n", g.Rows, g.Wall, g.Own, g.Memory, g.Floor.Median, g.Floor.Low, g.Floor.High)
+	_, _ = fmt.Fprint(w, "rows\trows/s\t")
+	for _, m := range measures {
+		_, _ = fmt.Fprint(w, m.what, "\t")
 	}
-	_ = w.Flush()
-	spreads := map[string]any{}
-	for _, s := range []struct {
-		what string
-		of   func(growth) float64
-		most float64
-	}{
-		{"own CPU per row", func(g growth) float64 { return g.Own }, 1.10},
-		{"own memory", func(g growth) float64 { return g.Memory }, 1.10},
-		{"wall over COPY's", func(g growth) float64 { return g.Floor.Median }, 1.15},
-	} {
-		spread := spreadOf(all, s.of)
-		spreads[s.what] = spread
-		_, _ = fmt.Fprintf(&text, "%s: the most over the least %.2f; %s\n", s.what, spread, ratio{most: s.most}.goal(middle{Median: spread}))
-	}
-	_, _ = fmt.Fprintf(os.Stdout, "\ngrowth, social shape, UUIDv5\n%s\n", text.String()) // the file has it, too
-	record(b, "growth", map[string]any{"spreads": spreads})
-}
-
-// spreadOf is the most over the least of the sizes, 1 where there are none.
-func spreadOf(all []growth, of func(growth) float64) float64 {
-	least, most := math.Inf(1), math.Inf(-1)
-	for _, g := range all {
-		if g.Rows >= enough {
-			least, most = min(least, of(g)), max(most, of(g))
+	for _, g := range sizes {
+		_, _ = fmt.Fprintf(w, "\n%d\t%.0f\t", g.Rows, float64(g.Rows)/g.Wall)
+		for _, m := range measures {
+			_, _ = fmt.Fprintf(w, "%.2f\t", m.of(g, start))
 		}
 	}
-	if math.IsInf(least, 0) {
-		return 1
+	var spreads []float64
+	_, _ = fmt.Fprint(w, "\nthe most over the least\t\t")
+	for _, m := range measures {
+		spreads = append(spreads, m.spread(sizes, start))
+		_, _ = fmt.Fprintf(w, "%.2f\t", spreads[len(spreads)-1])
+	}
+	_, _ = fmt.Fprint(w, "\ngoal\t\t")
+	for i, m := range measures {
+		_, _ = fmt.Fprint(w, ratio{most: m.most}.goal(middle{Median: spreads[i]}), "\t")
+	}
+	_ = w.Flush()
+	_, _ = fmt.Fprintln(os.Stdout, text.String()) // the file has it, too
+	record(b, "growth", map[string]any{"own_cpu_spread": spreads[0], "own_mib_spread": spreads[2], "wall_over_copy_spread": spreads[3]})
+}
+
+// spread is the most over the least of the sizes.
+func (m measure) spread(sizes []growth, start growth) float64 {
+	least, most := math.Inf(1), math.Inf(-1)
+	for _, g := range sizes {
+		least, most = min(least, m.of(g, start)), max(most, m.of(g, start))
 	}
 	return most / least
 }
 
-func TestSpread(t *testing.T) {
-	own := func(g growth) float64 { return g.Own }
-	if got := spreadOf([]growth{{Rows: 150, Own: 900}, {Rows: 100_000, Own: 3}, {Rows: 1_000_000, Own: 2}, {Rows: 10_000_000, Own: 2.5}}, own); got != 1.5 {
-		t.Errorf("spread = %v, want 1.5: the start is no size", got)
+func TestGrowth(t *testing.T) {
+	all := []growth{
+		{Rows: 150, Own: 0.2, Wall: 1, Copy: 0.5, Memory: 40},
+		{Rows: 100_150, Own: 0.5, Wall: 3, Copy: 1.5, Memory: 100, Over: middle{Median: 2}},
+		{Rows: 1_000_150, Own: 3.2, Wall: 21, Copy: 10.5, Memory: 125, Over: middle{Median: 2.5}},
 	}
-	if got := spreadOf(nil, own); got != 1 {
-		t.Errorf("spread of nothing = %v, want 1", got)
+	sizes, start := parted(all)
+	if len(sizes) != 2 || start.Rows != 150 {
+		t.Fatalf("sizes %v, start %v", sizes, start)
+	}
+	for i, want := range []float64{1.56, 1, 1.25, 1.25, 1} {
+		if got := measures[i].spread(sizes, start); math.Abs(got-want) > 0.005 {
+			t.Errorf("%s: the most over the least is %.3f, want %.2f", measures[i].what, got, want)
+		}
 	}
 }
