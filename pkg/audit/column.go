@@ -86,6 +86,6 @@ func (a *Auditor) reference(o *mapping.Origin) func([]byte, []value.Cell, []byte
 			}
 			parts = []string{string(unit)}
 		}
-		return say(text != nil && string(text) == identity(namespace, o.Entity, parts))
+		return say(text != nil && string(text) == identity(namespace, o.Entity, parts, o.Ordered))
 	}
 }

@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"encoding/hex"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -142,10 +141,4 @@ func identifier(from value.LegacyType) comparison {
 		target, err := uuid.ParseBytes(text)
 		return say(err == nil && legacy == target)
 	}
-}
-
-// identity returns the identifier of a key as the product defines it, in its text form.
-func identity(namespace, entity string, parts []string) string {
-	space := uuid.NewSHA1(uuid.NameSpaceOID, []byte("rehome:"+namespace+":"+entity))
-	return uuid.NewSHA1(space, []byte(strings.Join(parts, "\x1f"))).String()
 }

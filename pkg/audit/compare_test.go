@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func TestComparisons(t *testing.T) {
 
 func TestIdentity(t *testing.T) {
 	t.Run("an identifier is the one of the product's test vector", func(t *testing.T) {
-		if got := identity("community", "user", []string{"1"}); got != "2290c634-b71f-5ad5-82dc-8667044d17d8" {
+		if got := identity("community", "user", []string{"1"}, false); got != "2290c634-b71f-5ad5-82dc-8667044d17d8" {
 			t.Error(got)
 		}
 	})
@@ -108,8 +109,18 @@ func TestIdentity(t *testing.T) {
 		parts := rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "parts")
 		name := rapid.StringMatching("[a-z]{1,8}").Draw(t, "name")
 		want := value.NewEntity(name, "e").ID([]byte(strings.Join(parts, "\x1f")))
-		if got := identity(name, "e", parts); strings.ReplaceAll(got, "-", "") != fmt.Sprintf("%x", want) {
+		if got := identity(name, "e", parts, false); strings.ReplaceAll(got, "-", "") != fmt.Sprintf("%x", want) {
 			t.Fatal(got)
+		}
+	}))
+	t.Run("any ordered identifier is that of the migration", rapid.MakeCheck(func(t *rapid.T) {
+		number := strconv.FormatInt(rapid.Int64().Draw(t, "signed"), 10)
+		if rapid.Bool().Draw(t, "of an unsigned column") {
+			number = strconv.FormatUint(rapid.Uint64().Draw(t, "unsigned"), 10)
+		}
+		want := value.NewOrderedEntity("m", "e").ID([]byte(number))
+		if got := identity("m", "e", []string{number}, true); strings.ReplaceAll(got, "-", "") != fmt.Sprintf("%x", want) {
+			t.Fatalf("key %s has %s, want %x", number, got, want)
 		}
 	}))
 }

@@ -190,7 +190,7 @@ func (w *world) Stored(_ context.Context, e *mapping.RowPlan, keys [][]byte, yie
 		if printed, other := w.printed[id]; other {
 			text = printed
 		}
-		ref := identity("small", "user", []string{strconv.Itoa(id)})
+		ref := identity("small", "user", []string{strconv.Itoa(id)}, false)
 		row := &shard.Stored{Key: e.TupleKey(nil, tuple), Tuple: tuple, Texts: [][]byte{[]byte(strconv.Itoa(id)), []byte(text), []byte(ref)}}
 		if err := yield(row); err != nil {
 			return err

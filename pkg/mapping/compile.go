@@ -18,6 +18,7 @@ func Compile(ctx context.Context, file *File, legacy *LegacyCatalog, target *Tar
 		return nil, nil, fmt.Errorf("ask the legacy server about the mapping's expressions: %w", err)
 	}
 	k.entities(entries)
+	k.ordered()
 	c = &Compiled{File: file, Hash: Hash(file), Keys: k.keys}
 	for _, e := range entries {
 		c.Plans = append(c.Plans, e.plan)

@@ -65,6 +65,9 @@ func (k *compiler) uuid(e *entry, c *Column, fed *FedColumn, at int, types []val
 	}
 	u := c.UUID
 	r := &reference{entity: value.NewEntity(k.file.Namespace.Text, u.Entity.Text), missing: u.Missing}
+	if fed.Origin.Ordered = k.file.ordered(u.Entity.Text); fed.Origin.Ordered {
+		r.entity = value.NewOrderedEntity(k.file.Namespace.Text, u.Entity.Text)
+	}
 	for i, t := range types {
 		kind, ok := KindOf(t)
 		if !ok {

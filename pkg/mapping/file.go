@@ -34,7 +34,7 @@ type Expr struct {
 }
 
 // File is the whole of migration.yaml. Lists keep the order of the file where the order means something (waves, tables,
-// columns, steps), and are sorted by name where the file has a map (ignore, joins, triggers, values).
+// columns, steps), and are sorted by name where the file has a map (ignore, joins, triggers, values), or a list that has none (ordered_uuids).
 type File struct {
 	Source    string `json:"-"` // the file's name, for faults; empty when it came out of the ledger
 	Name      Word   `json:"name"`
@@ -48,7 +48,8 @@ type File struct {
 	WavesLive bool   `json:"waves_live,omitzero"`
 
 	Tables      []Entry  `json:"tables"`
-	Ignore      []Reason `json:"ignore,omitempty"` // legacy tables that are left where they are
+	Ordered     []Word   `json:"ordered_uuids,omitempty"` // entities whose uuids sort as their integer keys do, by name
+	Ignore      []Reason `json:"ignore,omitempty"`        // legacy tables that are left where they are
 	Policies    Policies `json:"policies,omitzero"`
 	Stop        Stop     `json:"-"` // when to give up; raising it is no change of meaning
 	MaxRowBytes int64    `json:"max_row_bytes"`

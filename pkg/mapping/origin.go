@@ -14,6 +14,8 @@ type Origin struct {
 	Kinds  []keyspace.Kind    // of the key of a uuid column
 	Found  []int              // positions of that key as its owner spells it, NULL where there is no such row; nil where nobody is asked
 	Owner  bool               // the key is that of the user whom the row belongs to
+
+	Ordered bool // the uuids of the entity sort as its keys do
 }
 
 // originOf returns the origin of a column whose expressions are the cells from position at on.

@@ -3,6 +3,7 @@ package mapping
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 var fileShape = object(
@@ -23,6 +24,9 @@ var fileFields = []field[File]{
 	may("waves_live", "true: people already use the target between waves; refused until it exists",
 		boolShape, func(f *File) *bool { return &f.WavesLive }),
 	must("tables", "what feeds which table of the target", listOf(entryShape), func(f *File) *[]Entry { return &f.Tables }),
+	may("ordered_uuids", "entities whose uuids are of version 8 and sort as their keys do, which must be integers; anybody who sees such a uuid "+
+		"sees the old number, and who came first. All others are of version 5",
+		listOf(entityShape), func(f *File) *[]Word { return &f.Ordered }),
 	may("ignore", "legacy tables that are left where they are, each with a word why",
 		reasonsShape, func(f *File) *[]Reason { return &f.Ignore }),
 	may("stop", "when a run gives up by itself", stopShape, func(f *File) *Stop { return &f.Stop }),
@@ -75,6 +79,19 @@ func checkFile(at place, given keys, f *File) {
 		f.Waves = []Wave{{Name: Word{Text: DefaultWave}}}
 	}
 	checkWaves(at, f.Waves)
+	checkOrdered(at, f.Ordered)
+}
+
+// checkOrdered sorts the entities of ordered_uuids by name; each stands there once.
+func checkOrdered(at place, entities []Word) {
+	first := keys{}
+	for i, e := range entities {
+		if before, ok := first[e.Text]; ok {
+			place{at.reading, "ordered_uuids[" + strconv.Itoa(i) + "]", e.Pos}.fault("", "%s stands here twice, first in line %d", shown(e.Text), before.Line)
+		}
+		first[e.Text] = e.Pos
+	}
+	slices.SortFunc(entities, func(a, b Word) int { return strings.Compare(a.Text, b.Text) })
 }
 
 func checkWaves(at place, waves []Wave) {

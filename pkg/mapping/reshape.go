@@ -13,7 +13,7 @@ func silhouette(f *File) *File {
 	if err != nil {
 		panic(err) // Canonical writes what Decode reads
 	}
-	out := &File{Name: whole.Name, Namespace: whole.Namespace, Users: Users{From: whole.Users.From, Key: whole.Users.Key}, Waves: whole.Waves}
+	out := &File{Name: whole.Name, Namespace: whole.Namespace, Users: Users{From: whole.Users.From, Key: whole.Users.Key}, Waves: whole.Waves, Ordered: whole.Ordered}
 	for _, e := range whole.Tables {
 		bare := Entry{Into: e.Into, From: e.From, User: e.User, Key: e.Key, Many: e.Many}
 		for _, c := range e.Columns {
