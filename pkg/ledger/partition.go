@@ -22,6 +22,12 @@ func partition(table, migration string) string {
 	return pgx.Identifier{"rehome", table + "__" + migration}.Sanitize()
 }
 
+// Prepare makes, in a transaction of its own, what Create would make for a migration of that name whatever its plan is: a plan that takes long is made
+// meanwhile. Without a plan it is empty, and in nobody's way.
+func Prepare(ctx context.Context, conn *pgx.Conn, migration string) error {
+	return pgx.BeginTxFunc(ctx, conn, readCommitted, func(tx pgx.Tx) error { return createPartitions(ctx, tx, migration) })
+}
+
 // createPartitions attaches instead of creating in place: CREATE TABLE … PARTITION OF would wait for, and hold up, every
 // transaction of another migration.
 func createPartitions(ctx context.Context, tx pgx.Tx, migration string) error {

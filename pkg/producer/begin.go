@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/keyspace"
 	"rehome/pkg/ledger"
@@ -160,9 +161,18 @@ func (p *Producer) commitPlan(ctx context.Context) error {
 			return err
 		}
 	}
-	made, err := plan.Make(ctx, c, p.Legacy, shard.ID{Migration: p.name()})
-	if err != nil {
+	var made *plan.Plan
+	making, inner := errgroup.WithContext(ctx)
+	making.Go(func() (err error) {
+		made, err = plan.Make(inner, c, p.Legacy, shard.ID{Migration: p.name()})
 		return err
+	})
+	making.Go(func() error { return p.install(inner) })
+	if err := making.Wait(); err != nil {
+		return err
+	}
+	if c.File.Users.ShardRows == 0 {
+		p.Log.InfoContext(ctx, "shard_rows: auto has found its number", "migration", p.name(), "shard_rows", made.ShardRows)
 	}
 	record := made.Record(c)
 	record.TimeZone, record.Accepted = p.File.Legacy.TimeZone.Text, p.File.Legacy.AcceptUnproved.Text
@@ -171,9 +181,6 @@ func (p *Producer) commitPlan(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode the plan of migration %s: %w", p.name(), err)
 	}
-	if err := p.conn(ctx, func(conn *pgx.Conn) error { return ledger.Install(ctx, conn) }); err != nil {
-		return err
-	}
 	_, err = p.ledger().Create(ctx, ledger.Plan{
 		Migration: ledger.Migration{
 			Name: p.name(), Mapping: c.Hash, Fingerprint: c.Fingerprint, Legacy: from, Target: to, PositionPlanned: position.Text, Plan: body,
@@ -181,6 +188,16 @@ func (p *Producer) commitPlan(ctx context.Context) error {
 		Canonical: mapping.Canonical(p.File), Cells: cells(made), Shards: made.Shards,
 	})
 	return err
+}
+
+// install makes the target ready for a plan of the migration.
+func (p *Producer) install(ctx context.Context) error {
+	return p.conn(ctx, func(conn *pgx.Conn) error {
+		if err := ledger.Install(ctx, conn); err != nil {
+			return err
+		}
+		return ledger.Prepare(ctx, conn, p.name())
+	})
 }
 
 func cells(made *plan.Plan) iter.Seq2[ledger.Cell, error] {
