@@ -10,7 +10,7 @@ func (p *Program) Stages(dst []byte, in Cell) (out []byte, null bool, hit Hit, f
 
 var (
 	Characters    = characters
-	ReadUUID      = readUUID
+	PlainUUID     = plainUUID
 	ReadFloat     = readFloat
 	ReadPlainDate = readPlainDate
 )

@@ -20,11 +20,11 @@ func (c *compiler) toUUID() stage {
 	switch c.class {
 	case character, identifier:
 		return func(dst, in []byte) ([]byte, bool, Hit, Fault) {
-			id, ok := readUUID(in)
+			out, ok := plainUUID(dst, in)
 			if !ok {
 				return refuse(dst, badUUID)
 			}
-			return done(append(dst, id[:]...), 0)
+			return done(out, 0)
 		}
 	case bytesOf:
 		return func(dst, in []byte) ([]byte, bool, Hit, Fault) {
@@ -37,46 +37,37 @@ func (c *compiler) toUUID() stage {
 	return c.missing("write {uuid: ENTITY, of: COLUMN}")
 }
 
-// readUUID reads 32 hexadecimal digits of either case, with a hyphen after the 8th, 12th, 16th and 20th or with none.
-func readUUID(in []byte) (id [16]byte, ok bool) {
+// plainUUID reads 32 hexadecimal digits of either case, with a hyphen after the 8th, 12th, 16th and 20th or with none.
+func plainUUID(dst, in []byte) ([]byte, bool) {
+	four := func(at int) uint64 { return uint64(binary.LittleEndian.Uint32(in[at:])) }
+	var a, b, c, d uint64 // eight digits each
 	switch {
 	case len(in) == 36 && in[8] == '-' && in[13] == '-' && in[18] == '-' && in[23] == '-':
-		return decodeUUID(in, in[9:], in[14:], in[19:], in[24:])
+		a, b, c, d = binary.LittleEndian.Uint64(in), four(9)|four(14)<<32, four(19)|four(24)<<32, binary.LittleEndian.Uint64(in[28:])
 	case len(in) == 32:
-		return decodeUUID(in, in[8:], in[12:], in[16:], in[20:])
+		a, b, c, d = binary.LittleEndian.Uint64(in), binary.LittleEndian.Uint64(in[8:]), binary.LittleEndian.Uint64(in[16:]), binary.LittleEndian.Uint64(in[24:])
+	default:
+		return dst, false
 	}
-	return id, false
+	first, wrong1 := decodeHex(a)
+	second, wrong2 := decodeHex(b)
+	third, wrong3 := decodeHex(c)
+	fourth, wrong4 := decodeHex(d)
+	if wrong1|wrong2|wrong3|wrong4 != 0 {
+		return dst, false
+	}
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, first|second<<32), third|fourth<<32), true
 }
 
-// decodeUUID decodes the digits at the beginning of each part: 8, three times 4, and 12.
-func decodeUUID(a, b, c, d, e []byte) (id [16]byte, ok bool) {
-	four := func(part []byte) uint64 { return uint64(binary.LittleEndian.Uint32(part)) }
-	first, ok1 := decodeHex(binary.LittleEndian.Uint64(a))
-	second, ok2 := decodeHex(four(b) | four(c)<<32)
-	third, ok3 := decodeHex(four(d) | four(e)<<32)
-	fourth, ok4 := decodeHex(binary.LittleEndian.Uint64(e[4:]))
-	binary.LittleEndian.PutUint64(id[:8], uint64(first)|uint64(second)<<32)
-	binary.LittleEndian.PutUint64(id[8:], uint64(third)|uint64(fourth)<<32)
-	return id, ok1 && ok2 && ok3 && ok4
-}
-
-// decodeHex decodes eight hexadecimal digits, the first in the lowest byte, into four bytes in the same order.
-func decodeHex(digits uint64) (four uint32, ok bool) {
+// decodeHex decodes eight hexadecimal digits, the first in the lowest byte, into four bytes in the same order. Wrong is not zero where
+// one of them is none.
+func decodeHex(digits uint64) (four, wrong uint64) {
 	letters := digits >> 6 & lows // a digit that has this bit is a letter, whose other bits count from 1
 	n := digits&(lows*0x0f) + letters*9
 	// What was read is written again, and has to be what it was but for the case of letters.
 	written := n + lows*'0' + (n+lows*6)>>4&lows*('a'-'9'-1)
-	ok = (written^digits)&^(letters<<5) == 0 && n&(lows*0xf0) == 0
+	wrong = (written^digits)&^(letters<<5) | n&(lows*0xf0)
 	n = (n<<4 | n>>8) & 0x00ff00ff00ff00ff
 	n = (n | n>>8) & 0x0000ffff0000ffff
-	return uint32(n | n>>16), ok
-}
-
-// plainUUID takes one that is written as such.
-func plainUUID(dst, in []byte) ([]byte, bool) {
-	id, ok := readUUID(in)
-	if !ok {
-		return dst, false
-	}
-	return append(dst, id[:]...), true
+	return (n | n>>16) & 0xffffffff, wrong
 }
