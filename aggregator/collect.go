@@ -64,7 +64,7 @@ func collect(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) 
 	defer view.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	if !s.Health.IsZero() {
-		server, err := telemetry.Listen(ctx, s.Health.String(), t.Handler(health))
+		server, err := telemetry.ListenHealth(ctx, s.Health.String(), t.Handler(health))
 		if err != nil {
 			return err
 		}

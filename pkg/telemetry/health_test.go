@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,9 +148,10 @@ func TestServer(t *testing.T) {
 			t.Errorf("%s: %s", response.Status, body)
 		}
 	})
-	t.Run("an address in use is known at once and named", func(t *testing.T) {
-		if _, err := Listen(ctx, server.Address(), http.NotFoundHandler()); err == nil {
-			t.Error("took an address twice")
+	t.Run("an address in use is known at once, and named with the setting that says it", func(t *testing.T) {
+		_, err := ListenHealth(ctx, server.Address(), http.NotFoundHandler())
+		if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), server.Address()) || !strings.Contains(err.Error(), "REHOME_HEALTH or --health") {
+			t.Errorf("error is %v", err)
 		}
 	})
 	t.Run("ends without an error when it is told to", func(t *testing.T) {

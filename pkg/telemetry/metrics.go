@@ -107,7 +107,7 @@ func (t *Telemetry) While(ctx context.Context, address string, health *Health, d
 	if address == "" {
 		return do(ctx)
 	}
-	server, err := Listen(ctx, address, t.Handler(health))
+	server, err := ListenHealth(ctx, address, t.Handler(health))
 	if err != nil {
 		return err
 	}

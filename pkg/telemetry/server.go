@@ -38,6 +38,16 @@ func Listen(ctx context.Context, address string, handler http.Handler) (*Server,
 	}}, nil
 }
 
+// ListenHealth is Listen for health and metrics, whose error says which setting has named the address: it may stand in the environment for
+// another program of the same machine.
+func ListenHealth(ctx context.Context, address string, handler http.Handler) (*Server, error) {
+	server, err := Listen(ctx, address, handler)
+	if err != nil {
+		return nil, fmt.Errorf("answer for health and metrics: %w; REHOME_HEALTH or --health says where, and each process of a machine needs an address of its own", err)
+	}
+	return server, nil
+}
+
 // Encrypt has requests answered by TLS alone, as config says. Call it before Serve.
 func (s *Server) Encrypt(config *tls.Config) { s.http.TLSConfig = config }
 
