@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"encoding/hex"
 
 	"rehome/pkg/keyspace"
@@ -12,7 +13,15 @@ type builder struct {
 	program *value.Program // of a column that is made of one cell by itself, as most are
 	cell    int
 
-	other func(dst, unit []byte, cells []value.Cell) ([]byte, built) // of all others, where program is nil
+	reference *reference
+
+	other func(dst, unit []byte, cells []value.Cell) ([]byte, built) // of all others, where the first two are nil
+}
+
+// A memo is the newest identifier of a column: the rows of a user mostly come one after the other, and refer to that user.
+type memo struct {
+	key []byte
+	id  [16]byte
 }
 
 // A built is what became of one column of a row.
@@ -30,9 +39,13 @@ type stop struct {
 	key   [16]byte    // and that row's identifier
 }
 
-// append appends the column's body to dst, nothing for NULL. Where its ending is not Written, what it returns is dst as it was.
-func (b *builder) append(dst, unit []byte, cells []value.Cell) ([]byte, built) {
-	if b.program == nil {
+// append appends the column's body to dst, nothing for NULL. Where its ending is not Written, what it returns is dst as it was. The memo
+// is the column's alone.
+func (b *builder) append(dst, unit []byte, cells []value.Cell, last *memo) ([]byte, built) {
+	switch {
+	case b.reference != nil:
+		return b.reference.build(dst, unit, cells, last)
+	case b.program == nil:
 		return b.other(dst, unit, cells)
 	}
 	out, null, hit, fault := b.program.Append(dst, cells[b.cell])
@@ -60,8 +73,7 @@ type reference struct {
 	maker   *RowPlan // whose rows carry the entity's identifiers
 }
 
-// build is the other of a builder.
-func (r *reference) build(dst, unit []byte, cells []value.Cell) ([]byte, built) {
+func (r *reference) build(dst, unit []byte, cells []value.Cell, last *memo) ([]byte, built) {
 	for _, at := range r.of {
 		if cells[at] == nil {
 			return dst, built{null: true}
@@ -70,18 +82,22 @@ func (r *reference) build(dst, unit []byte, cells []value.Cell) ([]byte, built) 
 	var scratch [64]byte
 	switch {
 	case r.owner && unit != nil:
-		return r.put(dst, unit), built{}
+		return r.recall(dst, unit, last), built{}
 	case r.owner, len(r.found) > 0 && cells[r.found[0]] == nil:
 		return dst, r.absent(r.spell(scratch[:0], r.of, cells))
 	case len(r.found) > 0:
-		return r.put(dst, r.spell(scratch[:0], r.found, cells)), built{}
+		return r.recall(dst, r.spell(scratch[:0], r.found, cells), last), built{}
 	}
-	return r.put(dst, r.spell(scratch[:0], r.of, cells)), built{}
+	id := r.entity.ID(r.spell(scratch[:0], r.of, cells))
+	return append(dst, id[:]...), built{}
 }
 
-func (r *reference) put(dst, key []byte) []byte {
-	id := r.entity.ID(key)
-	return append(dst, id[:]...)
+// recall appends the identifier of a key, which is not computed once more where the key is that of the row before.
+func (r *reference) recall(dst, key []byte, last *memo) []byte {
+	if last.key == nil || !bytes.Equal(last.key, key) {
+		last.id, last.key = r.entity.ID(key), append(last.key[:0], key...)
+	}
+	return append(dst, last.id[:]...)
 }
 
 func (r *reference) absent(key []byte) built {

@@ -76,7 +76,7 @@ func (k *compiler) uuid(e *entry, c *Column, fed *FedColumn, at int, types []val
 		}
 		r.kinds, r.of = append(r.kinds, kind), append(r.of, at+i)
 	}
-	fed.build.other, fed.Origin.Kinds = r.build, r.kinds
+	fed.build.reference, fed.Origin.Kinds = r, r.kinds
 	if e.makes() == c {
 		return true
 	}

@@ -117,7 +117,7 @@ func (w *ways) nowhere(done []value.Step) *builder {
 	rules.Steps, rules.Values, rules.Otherwise = done, map[string]value.Outcome{}, value.Outcome{}
 	way := w.program(rules)
 	return &builder{other: func(dst, unit []byte, cells []value.Cell) ([]byte, built) {
-		out, b := way.append(dst, unit, cells)
+		out, b := way.append(dst, unit, cells, nil)
 		if b.ending == Refused && b.stop.fault == "values" {
 			return dst, refused("dated")
 		}
@@ -151,7 +151,7 @@ func (w *ways) program(rules value.Rules) *builder {
 		return way
 	}
 	return &builder{other: func(dst, unit []byte, cells []value.Cell) ([]byte, built) {
-		out, b := way.append(dst, unit, cells)
+		out, b := way.append(dst, unit, cells, nil)
 		b.hit = translated(b.hit, bits)
 		return out, b
 	}}
@@ -171,14 +171,14 @@ func translated(hit value.Hit, bits []value.Hit) (out value.Hit) {
 func (f fork) builder(at int, before, from, nowhere *builder) *builder {
 	return &builder{other: func(dst, unit []byte, cells []value.Cell) ([]byte, built) {
 		if cells[at] == nil {
-			return nowhere.append(dst, unit, cells)
+			return nowhere.append(dst, unit, cells, nil)
 		}
 		switch is, ok := f.watershed.Before(cells[f.by]); {
 		case !ok:
-			return nowhere.append(dst, unit, cells)
+			return nowhere.append(dst, unit, cells, nil)
 		case is:
-			return before.append(dst, unit, cells)
+			return before.append(dst, unit, cells, nil)
 		}
-		return from.append(dst, unit, cells)
+		return from.append(dst, unit, cells, nil)
 	}}
 }

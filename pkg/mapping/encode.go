@@ -41,13 +41,14 @@ type Encoder struct {
 type encoderColumn struct {
 	builder
 	notNull bool
+	last    memo
 }
 
 // NewEncoder returns an encoder for rows of the plan.
 func (p *RowPlan) NewEncoder() *Encoder {
 	e := &Encoder{plan: p, hits: make([]value.Hit, len(p.Columns)), ends: make([]int, len(p.Columns)+1), kept: p.kept()}
 	for i := range p.Columns {
-		e.columns = append(e.columns, encoderColumn{p.Columns[i].build, p.Columns[i].notNull})
+		e.columns = append(e.columns, encoderColumn{builder: p.Columns[i].build, notNull: p.Columns[i].notNull})
 	}
 	return e
 }
@@ -59,7 +60,7 @@ func (e *Encoder) Encode(dst []byte, unit []byte, cells []value.Cell) ([]byte, E
 	var changed value.Hit
 	for i := range e.columns {
 		c, at := &e.columns[i], len(out)
-		body, built := c.append(append(out, 0, 0, 0, 0), unit, cells)
+		body, built := c.append(append(out, 0, 0, 0, 0), unit, cells, &c.last)
 		if built.ending != Written || built.null && c.notNull {
 			return dst, e.stopped(i, built)
 		}

@@ -139,12 +139,30 @@ func TestReferences(t *testing.T) {
 	})
 }
 
+func TestOneEncoderTellsReferencesOfManyRowsApart(t *testing.T) {
+	p := compiled(t).Plans[1]
+	rapid.Check(t, func(t *rapid.T) {
+		e, users := p.NewEncoder(), rapid.SliceOf(rapid.SampledFrom([]string{"nobody", "1", "2", "12", "-1"})).Draw(t, "users")
+		for _, user := range users {
+			var unit []byte
+			want := nullField
+			if user != "nobody" {
+				unit, want = []byte(user), sized(id("user", user))
+			}
+			got, made := e.Encode(nil, unit, cells("7", user, "-", "x"))
+			if made.Ending != Written || !bytes.Equal(got[22:22+len(want)], want) || !bytes.Equal(made.Key, sized(id("post", "7"))) {
+				t.Fatalf("of user %q: %x, %+v, want %x", user, got, made, want)
+			}
+		}
+	})
+}
+
 func TestKeysOfSeveralParts(t *testing.T) {
 	r := &reference{entity: value.NewEntity("m", "pair"), kinds: []keyspace.Kind{keyspace.Integer, keyspace.Binary}, of: []int{1, 0}}
-	if out, b := r.build(nil, nil, []value.Cell{{0xAB, 0x00}, value.Cell("-3")}); b.null || !bytes.Equal(out, id("pair", "-3\x1fab00")) {
+	if out, b := r.build(nil, nil, []value.Cell{{0xAB, 0x00}, value.Cell("-3")}, &memo{}); b.null || !bytes.Equal(out, id("pair", "-3\x1fab00")) {
 		t.Errorf("got %x, %+v", out, b)
 	}
-	if _, b := r.build(nil, nil, []value.Cell{nil, value.Cell("-3")}); !b.null {
+	if _, b := r.build(nil, nil, []value.Cell{nil, value.Cell("-3")}, &memo{}); !b.null {
 		t.Error("one NULL among several does not give NULL")
 	}
 }

@@ -16,7 +16,7 @@ func (e *Encoder) Troubles(unit []byte, cells []value.Cell) []Trouble {
 	var out []byte
 	for i := range e.columns {
 		var b built
-		if out, b = e.columns[i].append(out[:0], unit, cells); b.ending != Written || b.null && e.columns[i].notNull {
+		if out, b = e.columns[i].append(out[:0], unit, cells, &e.columns[i].last); b.ending != Written || b.null && e.columns[i].notNull {
 			stopped := e.stopped(i, b)
 			all = append(all, Trouble{Column: i, Ending: stopped.Ending, Cause: stopped.Cause})
 		}

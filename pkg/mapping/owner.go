@@ -26,7 +26,7 @@ func (p *RowPlan) Owner(dst []byte, column int, user []byte) ([]byte, bool) {
 	for _, at := range append(c.Origin.Cells, c.Origin.Found...) {
 		cells[at] = user
 	}
-	body, built := c.build.append(nil, user, cells)
+	body, built := c.build.append(nil, user, cells, &memo{})
 	if built.ending != Written || built.null {
 		return dst, false
 	}
