@@ -60,7 +60,15 @@ func (e *Encoder) Encode(dst []byte, unit []byte, cells []value.Cell) ([]byte, E
 	var changed value.Hit
 	for i := range e.columns {
 		c, at := &e.columns[i], len(out)
-		body, built := c.append(append(out, 0, 0, 0, 0), unit, cells, &c.last)
+		out = append(out, 0, 0, 0, 0)
+		if c.program != nil {
+			if body, ok := c.program.Plain(out, cells[c.cell]); ok {
+				binary.BigEndian.PutUint32(body[at:], uint32(len(body)-at-4))
+				e.ends[i], e.hits[i], out = at, 0, body
+				continue
+			}
+		}
+		body, built := c.append(out, unit, cells, &c.last)
 		if built.ending != Written || built.null && c.notNull {
 			return dst, e.stopped(i, built)
 		}

@@ -1,8 +1,5 @@
 package value
 
-// Plain is the short way of a program alone.
-func (p *Program) Plain(dst []byte, in Cell) (out []byte, ok bool) { return p.plain(dst, in) }
-
 // Stages is a program without its short way.
 func (p *Program) Stages(dst []byte, in Cell) (out []byte, null bool, hit Hit, fault Fault) {
 	return p.run(dst, in)
