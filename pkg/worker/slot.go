@@ -27,6 +27,7 @@ type slot struct {
 	conn   *pgx.Conn     // nil until needed, and after it has failed
 	shapes target.Shapes // of conn
 	memory transfer.Memory
+	window window
 	phase  phase     // what it is at; the controls have it
 	read   string    // where the legacy binlog stood at the last snapshot
 	course *course   // of the last attempt; nil before a task's shard is claimed
@@ -250,6 +251,7 @@ func (s *slot) claimed(ctx context.Context, claim ledger.Claim, mapped fitted) e
 	s.controls.note(err != nil && setBackOf(ctx) != nil)
 	if err == nil {
 		s.controls.took(&claim.Shard, time.Since(began))
+		s.window.follow(receipt.Timing, s.Limits)
 		return ending{claim: claim, what: "done", receipt: *receipt, ack: true}
 	}
 	err = s.lacking(ctx, err, mapped.target)
@@ -375,7 +377,7 @@ func (s *slot) work(ctx context.Context, claim ledger.Claim, mapped fitted, snap
 	defer flow.End()
 	from := &source{&paced{snapshot, flow}, s.course, mapped.Keys.Table}
 	to, in := &sink{s.shapes.NewTx(s.conn), s.course}, &account{book, s.course}
-	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.Limits, Memory: &s.memory}
+	mover := transfer.Mover{Mapping: mapped.Compiled, Limits: s.window.limits(s.Limits), Memory: &s.memory}
 	switch claim.Shard.Kind {
 	case shard.Audit:
 		return s.audit(ctx, &claim.Shard, mapped, from, book)
