@@ -31,14 +31,16 @@ type way struct {
 
 // contestants are those who meet, or those of them whom REHOME_BENCH_CONTESTANTS names.
 func (a *arena) contestants() []contestant {
-	uuids := a.uuids()
+	uuids, ordered := a.uuids(), a.ordered()
 	all := []contestant{
 		{"rehome", a.shape, a.rehome(a.shape), false},
 		{"rehome UUIDv5", uuids, a.rehome(uuids), true},
+		{"rehome ordered", ordered, a.rehome(ordered), true},
 		{"pgloader", a.shape, a.pgloader(), false},
 		{"mariadb | psql", a.shape, a.pipe(), false},
 		{"COPY", a.shape, a.floor(a.shape), false},
 		{"COPY UUIDv5", uuids, a.floor(uuids), false},
+		{"COPY ordered", ordered, a.floor(ordered), false},
 	}
 	if chosen, some := os.LookupEnv("REHOME_BENCH_CONTESTANTS"); some {
 		names := strings.Split(chosen, ",")

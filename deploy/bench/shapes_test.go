@@ -12,6 +12,7 @@ type shape struct {
 	tables []string
 	legacy func(users int) []string
 	keys   string // what they are, where they are not the legacy database's integers
+	order  string // of the mapping: the UUIDs that sort as the integers do
 	target string // with integer keys: two secondary indexes on each table, no foreign key
 	rows   string // of the mapping: its tables
 }
@@ -91,7 +92,7 @@ var social = shape{
 
 // mapping is migration.yaml for the shape.
 func (s shape) mapping() string {
-	return "name: bench\nlegacy: {dsn: \"${LEGACY_DSN}\", time_zone: UTC}\ntarget: {dsn: \"${TARGET_DSN}\"}\nusers: {from: users, key: id}\ntables:" + s.rows + "\n"
+	return "name: bench\nlegacy: {dsn: \"${LEGACY_DSN}\", time_zone: UTC}\ntarget: {dsn: \"${TARGET_DSN}\"}\nusers: {from: users, key: id}\n" + s.order + "tables:" + s.rows + "\n"
 }
 
 // uuids is the shape with UUIDs for the integers of keys and references, in target and mapping.
@@ -112,5 +113,18 @@ func (s shape) uuids() shape {
 			s.rows = before + at + strings.Replace(after, "{id: id", "{id: {uuid: "+entity+", of: id}", 1)
 		}
 	}
+	return s
+}
+
+var made = regexp.MustCompile(`\{uuid: (\w+), of: id\}`)
+
+// ordered is the shape with UUIDs that sort as the integers do.
+func (s shape) ordered() shape {
+	s = s.uuids()
+	var entities []string
+	for _, maker := range made.FindAllStringSubmatch(s.rows, -1) {
+		entities = append(entities, maker[1])
+	}
+	s.keys, s.order = ".ordered", "ordered_uuids: ["+strings.Join(entities, ", ")+"]\n"
 	return s
 }
