@@ -97,7 +97,7 @@ bench: PEERS := -peers
 .PHONY: bench-parts
 bench-parts: servers ## what a row costs in each part, with its allocations: bin/bench-parts.txt
 	@mkdir -p bin
-	go test -run '^$$' -bench . -benchmem -timeout 1h ./pkg/... | grep -v 'no test files' | tee bin/bench-parts.txt
+	go test -run '^$$' -bench . -benchmem -timeout 1h ./pkg/... | grep -vE 'no test files|^(PASS|goos|goarch|cpu)' | tee bin/bench-parts.txt
 
 .PHONY: servers
 servers: ## the database servers that the tests and the demo start (installs what is missing)
