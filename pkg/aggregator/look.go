@@ -15,16 +15,17 @@ import (
 const (
 	speedEvery  = 5 * time.Second  // how often it is measured how fast shards are
 	aliveWithin = 10 * time.Second // beats are 3 s apart
+	mostSums    = 10 * time.Second // how old the sums over all shards may be at most, whatever they cost
 )
 
 // A Looker looks at one migration again and again, for whoever watches or directs it. It is for one goroutine.
 type Looker struct {
 	Ledger *ledger.Ledger
 	Name   string        // of the migration
-	Every  time.Duration // how old the sums over all shards may be; 0 asks for them with each look
+	Every  time.Duration // how old the sums over all shards may get, at least: what they cost can make it more
 
 	waves   []ledger.Wave
-	asked   time.Time // for waves
+	sums    throttle.Interval // of asking for waves
 	speed   speed
 	clocked time.Time // when speed was measured
 	until   string    // how the operator has said the deadline
@@ -65,11 +66,8 @@ func (l *Looker) Look(ctx context.Context, m *ledger.Migration) (s *Sight, err e
 	if s.Setbacks, err = l.Ledger.Setbacks(ctx, l.Name); err != nil {
 		return nil, err
 	}
-	if l.asked.IsZero() || time.Since(l.asked) >= l.Every {
-		if l.waves, err = l.Ledger.Progress(ctx, l.Name); err != nil {
-			return nil, err
-		}
-		l.asked = time.Now()
+	if err := l.sumUp(ctx); err != nil {
+		return nil, err
 	}
 	if !s.Controls.Deadline.IsZero() && (l.clocked.IsZero() || time.Since(l.clocked) >= speedEvery) {
 		if l.speed.rows, l.speed.took, err = l.Ledger.Speed(ctx, l.Name); err != nil {
@@ -82,6 +80,25 @@ func (l *Looker) Look(ctx context.Context, m *ledger.Migration) (s *Sight, err e
 	}
 	s.Waves, s.speed, s.until = l.waves, l.speed, l.until
 	return s, nil
+}
+
+// sumUp asks for the sums over all shards where they are old: that takes a third of a second with a hundred thousand of them. That a wave has ended is seen
+// at once.
+func (l *Looker) sumUp(ctx context.Context) (err error) {
+	l.sums.Least, l.sums.Most = l.Every, max(l.Every, mostSums)
+	if !l.sums.Due() {
+		wave, ahead, err := l.Ledger.Ahead(ctx, l.Name)
+		i := slices.IndexFunc(l.waves, func(w ledger.Wave) bool { return w.Planned > 0 })
+		if err != nil || ahead == (i >= 0) && (i < 0 || l.waves[i].Wave == wave) {
+			return err
+		}
+	}
+	began := time.Now()
+	if l.waves, err = l.Ledger.Progress(ctx, l.Name); err != nil {
+		return err
+	}
+	l.sums.Asked(began)
+	return nil
 }
 
 // askUntil asks how the operator has said the deadline, once for each.

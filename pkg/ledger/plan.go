@@ -57,12 +57,30 @@ func (l *Ledger) Create(ctx context.Context, p Plan) (*Migration, error) {
 		if err := copyShards(ctx, tx, &m, p.Shards); err != nil {
 			return err
 		}
+		if err := analyze(ctx, tx, m.Name, len(p.Shards)); err != nil {
+			return err
+		}
 		return event(ctx, tx, m.Name, -1, 0, 0, "planned", map[string]any{"run": m.Run, "shards": len(p.Shards)})
 	})
 	if err != nil {
 		return nil, err
 	}
 	return l.Load(ctx, m.Name)
+}
+
+// manyShards is how many shards a plan has at least for which it matters in which way one of them is found.
+const manyShards = 1000
+
+// analyze lets the server's planner know how many shards there are, and that all are of one migration: it would else read all of them with each question
+// of each shard, until autovacuum has come by.
+func analyze(ctx context.Context, tx pgx.Tx, name string, shards int) error {
+	if shards < manyShards {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `ANALYZE `+partition("shard", name)+`, `+partition("cell", name)); err != nil {
+		return fmt.Errorf("analyze the %d shards of migration %s in the ledger: %w", shards, name, err)
+	}
+	return nil
 }
 
 func nextOrdinal(shards []shard.Shard) int {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"rehome/pkg/keyspace"
 	"rehome/pkg/shard"
@@ -193,4 +195,27 @@ func TestReset(t *testing.T) {
 		t.Fatal("the second rehearsal has the run of the first")
 	}
 	b.claim(conn, id(m, 0), Stale)
+}
+
+func TestWhoSharesCellsOfManyShardsIsFoundWithoutReadingAll(t *testing.T) {
+	b := newBench(t)
+	p := smallPlan("m")
+	p.Shards = nil
+	for i := range 2 * manyShards {
+		p.Shards = append(p.Shards, shard.Shard{ID: shard.ID{Ordinal: i}, Kind: shard.OfUsers, Entry: -1, Parent: -1, Cells: [2]int{i, i + 1}})
+	}
+	if _, err := b.Create(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := b.pool.Query(t.Context(), `EXPLAIN SELECT FROM rehome.shard s WHERE s.migration = 'm' AND int4range(s.cell_first, s.cell_limit) && int4range(7, 8)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(lines, "\n"); !strings.Contains(text, "int4range_idx") || strings.Contains(text, "pkey") {
+		t.Errorf("the server goes this way:\n%s", text)
+	}
 }

@@ -58,6 +58,20 @@ func (l *Ledger) Progress(ctx context.Context, name string) ([]Wave, error) {
 	return waves, nil
 }
 
+// Ahead returns the first wave that Progress would say something is planned of; ok is false where nothing is. It takes no longer the more shards there are.
+func (l *Ledger) Ahead(ctx context.Context, name string) (wave int, ok bool, err error) {
+	var first *int
+	err = l.pool.QueryRow(ctx, `
+		SELECT min(wave) FROM rehome.shard WHERE migration = $1 AND state = 'planned' AND kind NOT IN ('settle', 'audit')`, name).Scan(&first)
+	if err != nil {
+		return 0, false, fmt.Errorf("ask which wave of migration %s is next: %w", name, err)
+	}
+	if first == nil {
+		return 0, false, nil
+	}
+	return *first, true, nil
+}
+
 // changed adds what settling and redos have changed to the waves that brought the users.
 func (l *Ledger) changed(ctx context.Context, name string, waves []Wave) error {
 	rows, err := l.pool.Query(ctx, `
