@@ -51,9 +51,5 @@ func (c strictConnector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, errors.Join(fmt.Errorf("set the session: %w", err), conn.Close())
 		}
 	}
-	k := &keeper{strictConn: strict, kept: map[asked]io.Closer{}}
-	if below != nil {
-		k.wire = below.wire(c.config)
-	}
-	return k, nil
+	return &keeper{strictConn: strict, wire: below.wire(c.config), kept: map[asked]io.Closer{}}, nil
 }

@@ -190,19 +190,13 @@ func TestAllocationsOfAStream(t *testing.T) {
 func TestAWideRowIsHeldByItsCellsAlone(t *testing.T) {
 	s := newFixture(t).snapshotOf(t)
 	const size = 40 << 20
-	held := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := held()
+	before := heldBytes()
 	err := stream(t.Context(), s.conn, clause{sql: fmt.Sprintf("SELECT REPEAT('x', %d)", size)}, func(cells []value.Cell) error {
-		if with := held(); with < before+size {
+		if with := heldBytes(); with < before+size {
 			t.Errorf("%d bytes are held with the row", with-before)
 		}
 		clear(cells)
-		if without := held(); without > before+size/2 {
+		if without := heldBytes(); without > before+size/2 {
 			t.Errorf("%d bytes are held without the row", without-before)
 		}
 		return nil
@@ -210,6 +204,13 @@ func TestAWideRowIsHeldByItsCellsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func heldBytes() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func TestKeysThatAreKept(t *testing.T) {
@@ -273,6 +274,55 @@ func TestTheWireKeepsOffWhatIsEncrypted(t *testing.T) {
 				t.Errorf("the wire is used: %v, want %v", !want, want)
 			}
 		})
+	}
+}
+
+func TestAConnectionThatMayNotBeUsedAgain(t *testing.T) {
+	f := newFixture(t)
+	for name, c := range map[string]struct {
+		before func(*wire)
+		yield  func(context.CancelFunc)
+		says   string
+	}{
+		"as its context has ended when all was read":     {yield: func(cancel context.CancelFunc) { cancel() }},
+		"as an answer of the server's is not understood": {before: func(w *wire) { w.keptMetadata = !w.keptMetadata }, says: errMalformed.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := f.snapshotOf(t)
+			if c.before != nil {
+				c.before(wireOf(t, s))
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			err := stream(ctx, s.conn, clause{sql: "SELECT 1"}, func([]value.Cell) error { c.yield(cancel); return nil })
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("got %v", err)
+			}
+			if err := s.conn.PingContext(t.Context()); !errors.Is(err, driver.ErrBadConn) {
+				t.Errorf("then: %v", err)
+			}
+		})
+	}
+}
+
+func TestAStreamMayTakeLongerThanAReadOfIt(t *testing.T) {
+	f := newFixture(t)
+	config := f.config.Clone()
+	config.ReadTimeout, config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	db, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows := 0
+	err = stream(t.Context(), db.snapshotOf(t).conn, many, func([]value.Cell) error {
+		if rows++; rows == 1 {
+			<-time.After(2 * config.ReadTimeout) // the deadline of the read before is over, which is what is under test
+		}
+		return nil
+	})
+	if err != nil || rows != 99_999 {
+		t.Errorf("%d rows, %v", rows, err)
 	}
 }
 

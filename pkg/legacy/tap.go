@@ -3,7 +3,7 @@ package legacy
 import (
 	"context"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"net"
 	"syscall"
 
@@ -15,8 +15,14 @@ import (
 // A tap is the network's connection below one of the driver's. It remembers how the driver answered the server's greeting: what the two
 // have agreed on stands there.
 type tap struct {
-	net.Conn
+	socket
 	answer []byte // the beginning of the first packet that was written, with its header
+}
+
+// A socket is what link.Dial makes. The driver looks into it to see whether the server has hung up meanwhile.
+type socket interface {
+	net.Conn
+	syscall.Conn
 }
 
 // Write writes to the server.
@@ -24,15 +30,7 @@ func (t *tap) Write(b []byte) (int, error) {
 	if t.answer == nil {
 		t.answer = append([]byte{}, b[:min(len(b), answerBytes)]...)
 	}
-	return t.Conn.Write(b)
-}
-
-// SyscallConn lets the driver see whether the server has hung up meanwhile.
-func (t *tap) SyscallConn() (syscall.RawConn, error) {
-	if conn, ok := t.Conn.(syscall.Conn); ok {
-		return conn.SyscallConn()
-	}
-	return nil, errors.ErrUnsupported
+	return t.socket.Write(b)
 }
 
 // Where capabilities stand in the answer to a greeting.
@@ -53,33 +51,37 @@ const (
 
 // wire returns the way to the server beside the driver's, nil where other than plain packets pass.
 func (t *tap) wire(config *mysql.Config) *wire {
-	if len(t.answer) < answerBytes {
+	if t == nil || len(t.answer) < answerBytes {
 		return nil
 	}
-	agreed := binary.LittleEndian.Uint32(t.answer[capabilitiesAt:])
+	agreed, extended := binary.LittleEndian.Uint32(t.answer[capabilitiesAt:]), binary.LittleEndian.Uint32(t.answer[extendedAt:])
 	if agreed&(compressed|encrypted) != 0 {
 		return nil
 	}
-	w := &wire{conn: t, readTimeout: config.ReadTimeout, writeTimeout: config.WriteTimeout, endsWithOK: agreed&endsWithOK != 0}
-	if agreed&ofMySQL == 0 {
-		w.keptMetadata = binary.LittleEndian.Uint32(t.answer[extendedAt:])&keptMetadata != 0
+	return &wire{
+		conn: t, readTimeout: config.ReadTimeout, writeTimeout: config.WriteTimeout,
+		endsWithOK: agreed&endsWithOK != 0, keptMetadata: agreed&ofMySQL == 0 && extended&keptMetadata != 0,
 	}
-	return w
 }
 
 type tapKey struct{}
 
-// dial connects like link.Dial. What it has made is left where withTap says.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := link.Dial(ctx, network, address)
-	if place, ok := ctx.Value(tapKey{}).(**tap); ok && err == nil {
-		*place = &tap{Conn: conn}
-		return *place, nil
-	}
-	return conn, err
-}
-
-// withTap has the next dial leave its connection in the place.
+// withTap has the next dial leave what it makes in the place.
 func withTap(ctx context.Context, place **tap) context.Context {
 	return context.WithValue(ctx, tapKey{}, place)
+}
+
+// dial connects like link.Dial.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := link.Dial(ctx, network, address)
+	place, tapped := ctx.Value(tapKey{}).(**tap)
+	if !tapped || err != nil {
+		return conn, err
+	}
+	plain, ok := conn.(socket)
+	if !ok {
+		return nil, fmt.Errorf("dial %s: a %T is no socket", address, conn)
+	}
+	*place = &tap{socket: plain}
+	return *place, nil
 }

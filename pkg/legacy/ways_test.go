@@ -178,10 +178,13 @@ func TestParametersArriveByTheWireAsByTheDriver(t *testing.T) {
 		"numbers of 64 bits":         {int64(-1 << 63), uint64(1<<64 - 1), int64(7), uint64(0)},
 		"texts and bytes":            {"", "é'\\", []byte{0, 255}, []byte{}},
 		"as long as lengths change":  {strings.Repeat("a", 250), strings.Repeat("b", 251), strings.Repeat("c", 65535), strings.Repeat("d", 65536)},
-		"more than the wire carries": {strings.Repeat("e", ownBytes), int64(1), "", uint64(2)},
+		"more than the wire carries": {strings.Repeat("e", ownBytes), int64(1), []byte("b"), uint64(2)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := clause{sql: "SELECT ?, ?, ?, ?, 'more'", args: args}
+			if carries := wireOf(t, wired).carries(c); carries != (name != "more than the wire carries") {
+				t.Errorf("the wire carries them: %v", carries)
+			}
 			if diff := cmp.Diff(readBy(t, driver, c), readBy(t, wired, c)); diff != "" {
 				t.Error(diff)
 			}

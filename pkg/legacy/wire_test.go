@@ -54,11 +54,16 @@ const (
 // play runs a statement against a server that answers so, and returns the rows with the wire.
 func play(endsWithOK bool, answer string) (rows [][]string, w *wire, err error) {
 	w = &wire{conn: script{says: strings.NewReader(packets(scriptedStatement) + answer)}, endsWithOK: endsWithOK}
+	rows, err = w.play()
+	return rows, w, err
+}
+
+func (w *wire) play() (rows [][]string, err error) {
 	w.begin()
 	defer w.end()
 	s, err := w.prepare("SELECT")
 	if err != nil {
-		return nil, w, err
+		return nil, err
 	}
 	err = s.run(nil, func(cells []value.Cell) error {
 		row := []string{}
@@ -68,7 +73,7 @@ func play(endsWithOK bool, answer string) (rows [][]string, w *wire, err error) 
 		rows = append(rows, row)
 		return nil
 	})
-	return rows, w, err
+	return rows, err
 }
 
 func TestAnswers(t *testing.T) {
@@ -132,6 +137,12 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
+	t.Run("other columns than were told when it was prepared", func(t *testing.T) {
+		w := &wire{conn: script{says: strings.NewReader(packets(scriptedStatement) + packets("\x01\x00", "\x00\x00\x01a", okEnd))}, endsWithOK: true, keptMetadata: true}
+		if rows, err := w.play(); err == nil || !strings.Contains(err.Error(), "other columns") || !w.broken {
+			t.Errorf("got %v, %v", rows, err)
+		}
+	})
 	t.Run("what rehome cannot read is the schema's fault", func(t *testing.T) {
 		_, _, err := play(true, packets("\x01", toldColumn(typeTime, 0, unfixed), okEnd))
 		if kind, _ := shard.KindOf(err); kind != shard.Schema {
@@ -203,6 +214,39 @@ func TestValuesOutOfRange(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While a wide row is read, the one before is held no more, though its reader has not let go of it.
+func TestOneWideRowIsHeldAtATime(t *testing.T) {
+	const size = 8 << 20
+	wide := "\x00\x00\xfd\x00\x00\x80" + strings.Repeat("x", size)
+	answer := packets("\x01", toldColumn(typeString, 0, 0), wide, wide, okEnd)
+	second := len(answer) - len(okEnd) - headerBytes - size
+	before := heldBytes()
+	looked := lookingReader(func() {
+		if held := heldBytes(); held > before+3*size/2 { // the second is being read
+			t.Errorf("%d bytes are held", held-before)
+		}
+	})
+	w := &wire{conn: script{says: io.MultiReader(strings.NewReader(packets(scriptedStatement)+answer[:second]), looked, strings.NewReader(answer[second:]))}, endsWithOK: true}
+	w.begin()
+	defer w.end()
+	s, err := w.prepare("SELECT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	if err := s.run(nil, func([]value.Cell) error { rows++; return nil }); err != nil || rows != 2 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+}
+
+// A lookingReader looks when it is read, and is at its end.
+type lookingReader func()
+
+func (r lookingReader) Read([]byte) (int, error) {
+	r()
+	return 0, io.EOF
 }
 
 // FuzzAnswers has a server say anything: it is an error, or rows that lie in what it said.
