@@ -141,7 +141,7 @@ func (s *session) runWithWorkers(ctx context.Context, r *producer.Run, from *set
 		return nil, settings.WithExit(settings.ExitSettings, err)
 	}
 	w := &worker.Worker{
-		Migration: s.File.Name.Text, Slots: from.Slots, Legacy: s.Legacy, Ledger: ledger.Open(s.Pool), Queue: s.Queue, Log: t.Log, Version: version,
+		Migration: s.File.Name.Text, Slots: from.Slots, Auto: from.SlotsAuto, Legacy: s.Legacy, Ledger: ledger.Open(s.Pool), Queue: s.Queue, Log: t.Log, Version: version,
 		Grace: aloneGrace, Quiet: true, Settled: r.Settled,
 		Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config, "worker") },
 	}

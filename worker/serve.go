@@ -57,7 +57,7 @@ func serve(ctx context.Context, s *settings.Settings, t *telemetry.Telemetry) er
 	health := telemetry.NewHealth("worker", version)
 	next := func() *worker.Worker {
 		return &worker.Worker{
-			Slots: s.Slots, Grace: s.Grace, Watch: health.Watch, Legacy: from, Ledger: ledger.Open(pool), Queue: conn, Log: t.Log, Version: version,
+			Slots: s.Slots, Auto: s.SlotsAuto, Grace: s.Grace, Watch: health.Watch, Legacy: from, Ledger: ledger.Open(pool), Queue: conn, Log: t.Log, Version: version,
 			Connect: func(ctx context.Context) (*pgx.Conn, error) { return target.Connect(ctx, config.ConnConfig, "worker") },
 		}
 	}

@@ -98,7 +98,7 @@ var specs = []spec{
 	{field: NATSMaxBytes, env: "NATS_MAX_BYTES", placeholder: "SIZE", usage: "how much each stream may hold, as in 256MiB", apply: applyMaxBytes},
 	{field: MigrationName, env: "REHOME_MIGRATION", placeholder: "NAME", usage: "the migration's name",
 		apply: applyMigration},
-	{field: SlotCount, env: "REHOME_SLOTS", placeholder: "N", usage: "shards moved at the same time",
+	{field: SlotCount, env: "REHOME_SLOTS", placeholder: "N", usage: "shards moved at the same time, or auto: as many as make it faster",
 		standard: onePerCPU, apply: applySlots},
 	{field: HealthOn, env: "REHOME_HEALTH", placeholder: "HOST:PORT", usage: "where /healthz, /readyz and /metrics are answered",
 		apply: applyHealth},
@@ -204,10 +204,17 @@ func applyGrace(s *Settings, text string) []string {
 	return nil
 }
 
+// mostAuto is the highest number of slots that a worker finds itself, which has memory for so many.
+const mostAuto = 16
+
 func applySlots(s *Settings, text string) []string {
+	if text == "auto" {
+		s.Slots, s.SlotsAuto = min(mostAuto, 4*runtime.GOMAXPROCS(0)), true
+		return nil
+	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > MaxSlots {
-		return []string{fmt.Sprintf("%s is not a number from 1 to %d", quote(text), MaxSlots)}
+		return []string{fmt.Sprintf("%s is neither a number from 1 to %d nor auto", quote(text), MaxSlots)}
 	}
 	s.Slots = n
 	return nil

@@ -22,6 +22,7 @@ type Settings struct {
 	Streams   Streams       // how they keep what they are given
 	Migration string        // a migration's name, [a-z0-9_]{1,32}; empty when not given
 	Slots     int           // how many shards are moved at the same time, 1 to 256; by default one per CPU
+	SlotsAuto bool          // Slots is the most there may be: how many are open is for the worker to find
 	Pages     Pages         // how the dashboard is served; by default on 127.0.0.1:8080
 	TraceURL  string        // where a trace is shown, with {trace_id} for its id; empty when not given
 	Strict    bool          // about database rights that are not needed

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,16 @@ func TestLoad(t *testing.T) {
 					t.Errorf("slots = %d, want %d", s.Slots, tt.want)
 				}
 			})
+		}
+	})
+
+	t.Run("slots that find themselves are bounded", func(t *testing.T) {
+		s := settings.New(settings.SlotCount)
+		if err := load(t, s, nil, "--slots", "auto"); err != nil || !s.SlotsAuto || s.Slots != min(16, 4*runtime.GOMAXPROCS(0)) {
+			t.Errorf("%d slots, auto %t: %v", s.Slots, s.SlotsAuto, err)
+		}
+		if s = settings.New(settings.SlotCount); load(t, s, nil, "--slots", "9") != nil || s.SlotsAuto {
+			t.Error("a number is taken for auto")
 		}
 	})
 

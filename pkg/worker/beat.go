@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"time"
@@ -34,8 +35,9 @@ func (w *Worker) beat(ctx context.Context) error {
 	if err != nil {
 		host = "unknown"
 	}
-	beat := ledger.Worker{Holder: w.holder, Migration: w.Migration, Host: host, Program: "worker " + w.Version, Slots: w.Slots, Rows: w.pacer.Read()}
+	beat := ledger.Worker{Holder: w.holder, Migration: w.Migration, Host: host, Program: "worker " + w.Version, Rows: w.pacer.Read()}
 	w.controls.mu.Lock()
+	beat.Slots = cmp.Or(w.controls.open, w.Slots)
 	beat.Busy, beat.Slow, beat.Seen, beat.Stopping = w.controls.slots[busy], w.controls.slow, w.controls.seen, w.controls.stopping
 	w.controls.mu.Unlock()
 	return w.Ledger.Beat(ctx, beat)

@@ -24,6 +24,7 @@ type controls struct {
 	late   bool // one was, as the shard would not end before the deadline
 	room   int  // shards that may still be claimed where slots are limited
 	slots  [3]int
+	open   int           // slots that may have a shard; 0 is all
 	turned chan struct{} // closed when one of these changes
 	ask    chan struct{} // has the ledger asked at once
 	tell   chan struct{} // has the ledger told at once
@@ -95,7 +96,7 @@ func (c *controls) wake() {
 func (c *controls) admit(ctx context.Context, s *slot) (context.Context, error) {
 	for ctx.Err() == nil {
 		c.mu.Lock()
-		if c.order.closed == "" && !c.stale && (!c.order.limited || c.slots[taking] < c.room) {
+		if c.order.closed == "" && !c.stale && (!c.order.limited || c.slots[taking] < c.room) && (c.open == 0 || c.slots[taking]+c.slots[busy] < c.open) {
 			c.shift(s, taking)
 			open := c.take.ctx
 			c.mu.Unlock()
@@ -165,6 +166,17 @@ func (c *controls) isLate() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.late
+}
+
+// opens sets how many slots may have a shard from now on. Those that have one end it.
+func (c *controls) opens(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open != n {
+		c.open = n
+		c.wake()
+		nudge(c.tell)
+	}
 }
 
 // inWork returns how many slots have a shard.

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -144,12 +145,12 @@ func (w *Worker) observe() (end func()) {
 	read := telemetry.Instrument(m.Int64ObservableCounter("rehome.rows.read", of("Rows read of the legacy database, also by attempts that were in vain.")))
 	return telemetry.Observe(m, func(_ context.Context, o metric.Observer) error {
 		w.controls.mu.Lock()
-		inWork, order := w.controls.slots[busy], w.controls.order
+		inWork, open, order := w.controls.slots[busy], cmp.Or(w.controls.open, w.Slots), w.controls.order
 		w.controls.mu.Unlock()
 		if order.closed != "" {
 			order.pace = 0
 		}
-		o.ObserveInt64(slots, int64(w.Slots), w.meters.with())
+		o.ObserveInt64(slots, int64(open), w.meters.with())
 		o.ObserveInt64(busySlots, int64(inWork), w.meters.with())
 		o.ObserveFloat64(pace, order.pace, w.meters.with())
 		o.ObserveInt64(read, w.pacer.Read(), w.meters.with())

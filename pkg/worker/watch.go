@@ -38,6 +38,8 @@ type watch struct {
 	late   bool      // nothing that is left would end before the deadline
 	told   string    // the last thing that was said of the pace
 
+	stretch sighted // since the last step of the climb
+
 	counted time.Time // until when time was counted to the reason of a slower pace
 }
 
@@ -80,6 +82,7 @@ func (w *watch) look(ctx context.Context) {
 	o := s.order()
 	w.pace(&s, &o)
 	w.controls.obey(o)
+	w.climbs(&s, &o, time.Now())
 	w.held(ctx, &s, &o)
 	w.say(ctx, &o)
 	if w.controls.saw(w.read.Version, o.slow) {
@@ -145,7 +148,7 @@ func (w *watch) lateness(ctx context.Context) {
 }
 
 func (w *watch) state() state {
-	s := state{Controls: w.read, age: time.Since(w.at), busy: w.controls.inWork(), slots: w.Slots, tooLate: w.late}
+	s := state{Controls: w.read, age: time.Since(w.at), busy: w.controls.inWork(), slots: w.slots(), tooLate: w.late}
 	if waited := w.pacer.Waited(); waited > w.waited {
 		w.waited, w.slowed = waited, time.Now()
 	}

@@ -32,10 +32,11 @@ const (
 	maxFailures = 3                // of a shard's own, after which it is dead
 )
 
-// A Worker serves one migration, once. All fields but Grace, Quiet, Limits, Watch and Settled are required.
+// A Worker serves one migration, once. All fields but Auto, Grace, Quiet, Limits, Watch and Settled are required.
 type Worker struct {
 	Migration string
-	Slots     int // shards at a time
+	Slots     int  // shards at a time
+	Auto      bool // Slots is the most: how many are open the worker finds itself, by how fast rows are moved
 	Legacy    *legacy.DB
 	Connect   func(context.Context) (*pgx.Conn, error) // a session of the target, one for each slot
 	Ledger    *ledger.Ledger                           // over sessions of its own, which the data does not use
@@ -58,6 +59,7 @@ type Worker struct {
 	controls controls
 	pacer    throttle.Pacer
 	meters   *meters
+	climb    *climb // nil unless Auto
 }
 
 // ErrGone is how Run ends when the ledger does not have the migration any more, as after producer reset.
@@ -80,6 +82,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer forget(nil)
 	slots, taking := errgroup.WithContext(there)
 	w.controls.begin(taking, lasting)
+	w.controls.open = w.Slots
+	if w.Auto {
+		w.climb = newClimb(w.Slots)
+		w.controls.open = w.climb.open
+	}
 	defer w.controls.end()
 	if err := w.beat(lasting); err != nil {
 		return err
