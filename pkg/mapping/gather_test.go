@@ -199,7 +199,7 @@ func TestKeptAttributesAreAsTheyWere(t *testing.T) {
 		if e.Ending != Written {
 			t.Fatalf("%+v of %s", e, cell)
 		}
-		from := strings.Index(string(tuple), "\x01{")
+		from := strings.LastIndex(string(tuple), "\x01{") // a length may look like it, a document has no such byte
 		var got map[string]*string
 		if err := json.Unmarshal(tuple[from+1:], &got); err != nil {
 			t.Fatal(err)
