@@ -119,13 +119,17 @@ func (a *Audit) tables() (entries []int) {
 func (a *Audit) wait(ctx context.Context, what string, planned func(context.Context) ([]shard.Task, error),
 	look func(context.Context) (ledger.AuditState, error)) error {
 	d := dispatch.Dispatcher{Ledger: a.Ledger, Queue: a.Queue, Log: a.Log, Name: a.Migration, Run: a.m.Run}
+	work := dispatch.Work{Tasks: planned, Count: func(ctx context.Context) (int, error) {
+		state, err := look(ctx)
+		return state.Planned, err
+	}}
 	var swept time.Time
 	for {
 		if time.Since(swept) >= dispatch.Every {
 			if err := a.lock.Check(ctx); err != nil {
 				return err
 			}
-			if err := d.Sweep(ctx, planned); err != nil {
+			if err := d.Sweep(ctx, work); err != nil {
 				return err
 			}
 			swept = time.Now()

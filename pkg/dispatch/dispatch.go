@@ -14,6 +14,7 @@ import (
 	"rehome/pkg/pausepoint"
 	"rehome/pkg/queue"
 	"rehome/pkg/shard"
+	"rehome/pkg/throttle"
 )
 
 // Every is how often a Dispatcher is to sweep.
@@ -22,7 +23,14 @@ const Every = 5 * time.Second
 const (
 	idleAfter   = 20 * time.Second // without any worker, before it is said
 	fewReceipts = 1000             // that are read again for the asking
+	mostListing = time.Minute      // between two listings of everything, whatever they cost
 )
+
+// Work is what is planned, and to be in the queue.
+type Work struct {
+	Tasks func(context.Context) ([]shard.Task, error) // of all shards of it
+	Count func(context.Context) (int, error)          // how many these are, which costs less
+}
 
 // A Dispatcher sweeps for one migration. All exported fields are required. It is for one goroutine.
 type Dispatcher struct {
@@ -32,16 +40,18 @@ type Dispatcher struct {
 	Name   string // of the migration
 	Run    string // of its plan
 
-	worked    time.Time // when a worker was last known to be alive
-	since     uint64    // transaction behind which no receipt has been looked at yet
-	receipted int       // receipts that the stream held then
+	compared  throttle.Interval // of listing what is planned and what is queued
+	mirrored  throttle.Interval // of listing the receipts
+	worked    time.Time         // when a worker was last known to be alive
+	since     uint64            // transaction behind which no receipt has been looked at yet
+	receipted int               // receipts that the stream held then
 }
 
 // Sweep repairs what the queue has lost: it publishes those of the planned shards that no stream holds, pauses it or ends its
 // pause, mirrors receipts and dead letters, and ends the sessions of frozen workers. While NATS cannot be reached it says so, and the work goes on where it can. An
 // error is one of a right on NATS that is missing.
-func (d *Dispatcher) Sweep(ctx context.Context, planned func(context.Context) ([]shard.Task, error)) error {
-	err := d.publish(ctx, planned)
+func (d *Dispatcher) Sweep(ctx context.Context, work Work) error {
+	err := d.publish(ctx, work)
 	if err == nil {
 		err = d.pause(ctx)
 	}
@@ -64,8 +74,17 @@ func (d *Dispatcher) Sweep(ctx context.Context, planned func(context.Context) ([
 	return nil
 }
 
-func (d *Dispatcher) publish(ctx context.Context, planned func(context.Context) ([]shard.Task, error)) error {
-	tasks, err := planned(ctx)
+// publish lists all that is planned and all that is queued, or, where that takes long, counts both and lists them if something must be missing. Messages
+// that are of no use can hide that, but only until a worker has taken them.
+func (d *Dispatcher) publish(ctx context.Context, work Work) error {
+	d.compared.Most = mostListing
+	if !d.compared.Due() {
+		if short, err := d.short(ctx, work); err != nil || !short {
+			return err
+		}
+	}
+	began := time.Now()
+	tasks, err := work.Tasks(ctx)
 	if err != nil || len(tasks) == 0 {
 		return err
 	}
@@ -76,6 +95,7 @@ func (d *Dispatcher) publish(ctx context.Context, planned func(context.Context) 
 	if err != nil {
 		return err
 	}
+	d.compared.Asked(began)
 	_, err = d.Queue.PublishTasks(ctx, func(yield func(shard.Task) bool) {
 		for i, t := range tasks {
 			if _, there := queued[t.Ordinal]; there {
@@ -92,6 +112,19 @@ func (d *Dispatcher) publish(ctx context.Context, planned func(context.Context) 
 	return err
 }
 
+// short reports whether fewer tasks are queued than shards are planned. What is done in between the two questions is not counted as planned.
+func (d *Dispatcher) short(ctx context.Context, work Work) (bool, error) {
+	backlog, err := d.Queue.Backlog(ctx, d.Name)
+	if queue.Undeclared(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	planned, err := work.Count(ctx)
+	return backlog.Waiting+backlog.Held < planned, err
+}
+
 // mirror publishes the receipts and dead letters that the ledger has and the streams have not. Whose trace they were of is not known here, and they must
 // not all become part of ours.
 func (d *Dispatcher) mirror(ctx context.Context) error {
@@ -99,7 +132,16 @@ func (d *Dispatcher) mirror(ctx context.Context) error {
 	if err := d.mirrorDead(ctx); err != nil {
 		return err
 	}
-	return d.mirrorReceipts(ctx)
+	d.mirrored.Most = mostListing
+	if !d.mirrored.Due() {
+		return nil
+	}
+	began := time.Now()
+	if err := d.mirrorReceipts(ctx); err != nil {
+		return err
+	}
+	d.mirrored.Asked(began)
+	return nil
 }
 
 // mirrorDead asks the stream before the ledger: who has a letter then is dead by then, or was republished or discarded since.

@@ -45,6 +45,16 @@ func (l *Ledger) Next(ctx context.Context, name string, wave int) ([]shard.Task,
 	return inOrder(name, found), nil
 }
 
+// CountNext returns how many tasks Next would return.
+func (l *Ledger) CountNext(ctx context.Context, name string, wave int) (n int, err error) {
+	err = l.pool.QueryRow(ctx, `
+		SELECT count(*) FROM rehome.shard WHERE migration = $1 AND state = 'planned' AND wave <= $2 AND kind <> 'audit'`, name, wave).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count the planned shards of migration %s up to wave %d: %w", name, wave, err)
+	}
+	return n, nil
+}
+
 func inOrder(name string, found []lot) []shard.Task {
 	type place struct {
 		*lot

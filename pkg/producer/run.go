@@ -261,7 +261,10 @@ func (l *looker) sweep(ctx context.Context, wave int) error {
 	if err := l.catchUp(ctx); err != nil {
 		return err
 	}
-	err := l.Sweep(ctx, func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) })
+	err := l.Sweep(ctx, dispatch.Work{
+		Tasks: func(ctx context.Context) ([]shard.Task, error) { return l.ledger.Next(ctx, l.m.Name, wave) },
+		Count: func(ctx context.Context) (int, error) { return l.ledger.CountNext(ctx, l.m.Name, wave) },
+	})
 	l.swept = time.Now()
 	return err
 }

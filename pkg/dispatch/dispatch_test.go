@@ -1,0 +1,78 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"rehome/pkg/queue"
+	"rehome/pkg/shard"
+	"rehome/pkg/throttle"
+)
+
+func TestWhatIsQueuedIsListedSeldomWhereThatTakesLong(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	server, err := queue.Embed(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	conn, err := queue.Connect(t.Context(), queue.Options{URL: server.URL(), Token: server.Token(), Name: t.Name()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	m, err := b.ledger.Load(t.Context(), "bench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Dispatcher{Ledger: b.ledger, Queue: conn, Log: slog.New(slog.DiscardHandler), Name: "bench", Run: m.Run}
+	listed := 0
+	work := Work{
+		Tasks: func(ctx context.Context) ([]shard.Task, error) {
+			listed++
+			return b.ledger.Next(ctx, "bench", 0)
+		},
+		Count: func(ctx context.Context) (int, error) { return b.ledger.CountNext(ctx, "bench", 0) },
+	}
+	sweep := func(lists, queued int) {
+		t.Helper()
+		listed = 0
+		if err := d.Sweep(t.Context(), work); err != nil {
+			t.Fatal(err)
+		}
+		backlog, err := conn.Backlog(t.Context(), "bench")
+		if err != nil || listed != lists || backlog.Waiting+backlog.Held != queued {
+			t.Fatalf("listed %d times, %+v, %v", listed, backlog, err)
+		}
+	}
+	long := func() {
+		d.compared = throttle.Interval{}
+		d.compared.Asked(time.Now().Add(-time.Hour))
+	}
+	sweep(1, 1)
+	sweep(1, 1) // it takes no time
+	long()
+	sweep(0, 1)
+
+	tasks, err := conn.Tasks("bench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease, err := tasks.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep(0, 1)
+	if err := lease.Ack(t.Context()); err != nil { // the task is lost, as nobody has done it
+		t.Fatal(err)
+	}
+	sweep(1, 1)
+	long()
+	if err := conn.Delete(t.Context(), "bench"); err != nil {
+		t.Fatal(err)
+	}
+	sweep(1, 1)
+}
