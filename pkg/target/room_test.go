@@ -1,0 +1,104 @@
+package target
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+func TestRooms(t *testing.T) {
+	conn, _ := open(t)
+	const mib = 1 << 20
+	rooms := func(parts int) (int, Room) {
+		t.Helper()
+		sessions, each, err := Rooms(t.Context(), conn, parts)
+		must(t, err)
+		return sessions, each
+	}
+	var buffers int64
+	must(t, conn.QueryRow(t.Context(), `SELECT pg_size_bytes(current_setting('shared_buffers'))`).Scan(&buffers))
+	t.Run("on this machine there are no more sessions and processes than it has CPUs, and no more sessions than parts", func(t *testing.T) {
+		for parts := range 20 {
+			sessions, each := rooms(parts)
+			if sessions < 1 || sessions > max(1, parts) || sessions > mostBuilders || sessions*(1+each.Processes) > runtime.NumCPU() {
+				t.Errorf("%d parts: %d sessions, each with %d processes", parts, sessions, each.Processes)
+			}
+		}
+	})
+	t.Run("together they take no more memory than the server has for its buffers", func(t *testing.T) {
+		run(t, conn, `SET maintenance_work_mem = '1MB'`)
+		if sessions, each := rooms(1); sessions != 1 || each.Memory != 256*mib {
+			t.Errorf("one has %d", each.Memory)
+		}
+		if sessions, each := rooms(20); int64(sessions)*each.Memory > max(256*mib, buffers) || each.Memory < 256*mib/mostBuilders {
+			t.Errorf("each of %d has %d", sessions, each.Memory)
+		}
+	})
+	t.Run("each has at least what the server's settings give everybody", func(t *testing.T) {
+		run(t, conn, `SET maintenance_work_mem = '2GB'`)
+		if _, each := rooms(20); each.Memory != 2048*mib {
+			t.Errorf("each has %d", each.Memory)
+		}
+	})
+	t.Run("a server is here by its socket or a loopback address alone", func(t *testing.T) {
+		got := map[string]bool{}
+		for _, host := range []string{"/run/postgresql", "localhost", "127.0.0.1", "::1", "10.0.0.7", "target.example", ""} {
+			got[host] = here(host)
+		}
+		want := map[string]bool{"/run/postgresql": true, "localhost": true, "127.0.0.1": true, "::1": true, "10.0.0.7": false, "target.example": false, "": false}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestSeveralSessionsPutBack has as many sessions as there are parts do each step at the same time, as far as that may be.
+func TestSeveralSessionsPutBack(t *testing.T) {
+	conn, config := open(t, community...)
+	before := dump(t, config)
+	parts := detachable(t, conn, fed...)
+	detach(t, conn, parts)
+	together := func(step func(*pgx.Conn, Part) error, of func(Part) bool) {
+		t.Helper()
+		var group errgroup.Group
+		for _, p := range parts {
+			if !of(p) {
+				continue
+			}
+			group.Go(func() error {
+				own, err := Connect(t.Context(), config, "test")
+				if err != nil {
+					return err
+				}
+				defer own.Close(t.Context())
+				return step(own, p)
+			})
+		}
+		must(t, group.Wait())
+	}
+	foreign := func(p Part) bool { return p.Kind == ForeignKey }
+	index := func(p Part) bool { return !foreign(p) }
+	room := Room{Memory: 64 << 20}
+	for range 2 { // the second time it is done
+		together(func(own *pgx.Conn, p Part) error { return Build(t.Context(), own, p, room) }, index)
+	}
+	proved := map[string]bool{}
+	Order(parts)
+	for _, p := range parts {
+		done, err := Complete(t.Context(), conn, p)
+		must(t, err)
+		proved[p.Name] = done
+	}
+	together(func(own *pgx.Conn, p Part) error { return Prove(t.Context(), own, p, room) }, func(p Part) bool { return p.Name == "Author" || p.Name == "users_best" })
+	must(t, Prove(t.Context(), conn, parts[slices.IndexFunc(parts, func(p Part) bool { return p.Name == "parent" })], room))
+	if proved["Author"] || proved["users_best"] || proved["parent"] || !proved["old"] {
+		t.Errorf("proved before they were: %v", proved)
+	}
+	if diff := cmp.Diff(before, dump(t, config)); diff != "" {
+		t.Error(diff)
+	}
+}
