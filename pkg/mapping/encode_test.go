@@ -139,6 +139,19 @@ func TestReferences(t *testing.T) {
 	})
 }
 
+func TestTheHitsAreThoseOfTheNewestRow(t *testing.T) {
+	p := compiled(t, "{sql: name, steps: [trim]}", "{sql: name, nul_byte: strip}").Plans[0]
+	e := p.NewEncoder()
+	for _, row := range []struct {
+		name string
+		hit  value.Hit
+	}{{"A\x00da", 1}, {"Ada", 0}, {"A\x00da", 1}} {
+		if _, made := e.Encode(nil, []byte("7"), cells("7", row.name, "-")); made.Changed != (row.hit != 0) || e.Hits()[1] != row.hit {
+			t.Errorf("name %q: %+v, hits %v", row.name, made, e.Hits())
+		}
+	}
+}
+
 func TestOneEncoderTellsReferencesOfManyRowsApart(t *testing.T) {
 	p := compiled(t).Plans[1]
 	rapid.Check(t, func(t *rapid.T) {

@@ -35,7 +35,8 @@ func (c *compiler) toBits(k kind) stage {
 // appendBits appends what bit_send sends: the number of bits, then the bits from the first on, with zeros up to a whole byte.
 func appendBits(dst []byte, n uint64, bits int) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(bits))
-	left := binary.BigEndian.AppendUint64(nil, n<<(64-bits))
+	var left [8]byte
+	binary.BigEndian.PutUint64(left[:], n<<(64-bits))
 	return append(dst, left[:(bits+7)/8]...)
 }
 
