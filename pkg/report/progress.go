@@ -73,11 +73,11 @@ type Slow struct {
 }
 
 // Of returns the sums p with what was planned, and with what planned knows of the controls and of how much was moved, which goes by what the plan has counted. Shards of settling,
-// which no plan knows, are not counted.
+// which no plan knows, are not counted. How many shards are dead is planned's: one that is published again has no receipt of that.
 func (p Progress) Of(planned Progress) Progress {
 	out := planned
 	out.Users, out.Rows, out.Shards = p.Users, p.Rows, p.Shards
-	out.Users.Planned, out.Shards.Planned = planned.Users.Planned, planned.Shards.Planned
+	out.Users.Planned, out.Shards.Planned, out.Shards.Dead = planned.Users.Planned, planned.Shards.Planned, planned.Shards.Dead
 	out.Shards.Done = min(p.Shards.Done, planned.Shards.Planned)
 	return out
 }

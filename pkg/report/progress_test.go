@@ -113,9 +113,9 @@ var (
 
 func TestOf(t *testing.T) {
 	planned := Progress{
-		Migration: "community", State: "loading", Wave: "casual", Users: Users{Planned: 10, Migrated: 99}, Moved: 91, PlannedRows: 100, Shards: Shards{Planned: 3, Done: 99}, Started: begun,
+		Migration: "community", State: "loading", Wave: "casual", Users: Users{Planned: 10, Migrated: 99}, Moved: 91, PlannedRows: 100, Shards: Shards{Planned: 3, Done: 99, Dead: 1}, Started: begun,
 	}
-	sums := Progress{Users: Users{Migrated: 7, Quarantined: 1}, Rows: 80, Shards: Shards{Done: 2, Dead: 1}}
+	sums := Progress{Users: Users{Migrated: 7, Quarantined: 1}, Rows: 80, Shards: Shards{Done: 2, Dead: 2}}
 	want := Progress{
 		Migration: "community", State: "loading", Wave: "casual", Users: Users{Planned: 10, Migrated: 7, Quarantined: 1}, Rows: 80, Moved: 91, PlannedRows: 100,
 		Shards: Shards{Planned: 3, Done: 2, Dead: 1}, Started: begun,
