@@ -114,9 +114,3 @@ func (k *keeper) forget(n int) error {
 
 // IsValid reports whether the connection may be used again.
 func (k *keeper) IsValid() bool { return (k.wire == nil || !k.wire.broken) && k.strictConn.IsValid() }
-
-// cut ends the connection where nobody knows what would come next.
-func (k *keeper) cut() {
-	_ = k.wire.conn.Close()  // the driver says its farewell to nobody
-	_ = k.strictConn.Close() // and from here on calls the connection bad
-}

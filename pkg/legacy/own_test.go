@@ -63,3 +63,12 @@ func TestOwnRowsAreThoseThatTheJoinFinds(t *testing.T) {
 		})
 	}
 }
+
+func TestRowsOfAnotherTableAreNoOwnRows(t *testing.T) {
+	f := newFixture(t, `CREATE TABLE users (id INT PRIMARY KEY)`, `CREATE TABLE more (id INT PRIMARY KEY)`, `INSERT INTO users VALUES (1), (2)`, `INSERT INTO more VALUES (2), (3)`)
+	more := &mapping.RowPlan{Into: "app.more", From: "more", Source: "more", SourceName: "more", User: "id", SourceKey: []string{"`more`.`id`"}, SourceKinds: integerKey}
+	s := f.snapshot(t, Reading{Users: mapping.Keyspace{From: "users", Key: "id", Kinds: integerKey, Table: "users"}})
+	if got := spelledRows(t, s.Rows, more, shard.Slice{Kind: shard.OfUsers}); len(got) != 1 || got[`"2" ["2"]`] != 1 {
+		t.Errorf("got %v", got)
+	}
+}

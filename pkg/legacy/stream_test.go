@@ -144,6 +144,9 @@ func ended(ctx context.Context) context.Context {
 
 func TestTheDriverAndTheWireTakeTurns(t *testing.T) {
 	s := newFixture(t).snapshotOf(t)
+	if err := stream(t.Context(), s.conn, clause{sql: "SELECT ?"}, nil); err == nil || !strings.Contains(err.Error(), "0 values for 1 parameters") {
+		t.Fatalf("got %v", err)
+	}
 	for i := range 40 {
 		if got := readBy(t, s, clause{sql: "SELECT ?, 'by the wire'", args: []any{int64(i)}}); len(got) != 1 || got[0][0] != fmt.Sprintf("%q", fmt.Sprint(i)) {
 			t.Fatalf("got %v", got)
@@ -215,23 +218,28 @@ func heldBytes() uint64 {
 
 func TestKeysThatAreKept(t *testing.T) {
 	var made keyMaker
-	var kept []string
+	type made3 struct {
+		key              keyspace.Key
+		canonical, clone []byte
+	}
+	var kept []made3
 	for i := range 5000 {
 		cells := []value.Cell{value.Cell(fmt.Sprint(i)), value.Cell(strings.Repeat("k", i%70)), {0, byte(i)}}
 		k, err := made.key(cells, []keyspace.Kind{keyspace.Text, keyspace.Text, keyspace.Binary})
 		if err != nil {
 			t.Fatal(err)
 		}
-		canonical, clone := made.canonical(k), made.clone(cells[0])
-		kept = append(kept, k[0]+"\x1f"+k[1]+"\x1f"+k[2], string(canonical), string(clone))
-		_ = append(append(clone, "written over"...), append(canonical, "written over"...)...)
-		_ = append(k, "written over")
+		kept = append(kept, made3{k, made.canonical(k), made.clone(cells[0])})
+		if i > 0 { // who appends to a key writes over no other
+			before := kept[i-1]
+			_ = append(before.key, "written over")
+			_ = append(append(before.canonical, "written"...), append(before.clone, "over"...)...)
+		}
 	}
-	for i := 0; i < len(kept); i += 3 {
-		n := i / 3
-		want := fmt.Sprintf("%d\x1f%s\x1f00%02x", n, strings.Repeat("k", n%70), byte(n))
-		if kept[i] != want || kept[i+1] != want || kept[i+2] != fmt.Sprint(n) {
-			t.Fatalf("key %d became %q, %q, %q", n, kept[i], kept[i+1], kept[i+2])
+	for i, k := range kept {
+		want := fmt.Sprintf("%d\x1f%s\x1f00%02x", i, strings.Repeat("k", i%70), byte(i))
+		if string(k.key.Canonical()) != want || string(k.canonical) != want || string(k.clone) != fmt.Sprint(i) {
+			t.Fatalf("key %d became %q, %q, %q", i, k.key, k.canonical, k.clone)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (k *keeper) stream(ctx context.Context, c clause, yield func([]value.Cell) 
 			k.wire.broken = true
 		}
 		if k.wire.broken {
-			k.cut()
+			_ = k.wire.conn.Close() // which the driver finds out, whatever it is asked
 			err = whyBroken(ctx, err)
 		}
 	}()

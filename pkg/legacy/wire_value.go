@@ -109,7 +109,7 @@ func (r *binaryRow) read(data []byte) ([]value.Cell, bool) {
 	r.room = r.room[:0]
 	for i := range r.cells {
 		f := &r.fields[i]
-		if bit := i + 2; nulls[bit/8]>>(bit%8)&1 != 0 || f.typed == typeNull {
+		if bit := i + 2; nulls[bit/8]>>(bit%8)&1 != 0 {
 			r.cells[i] = nil
 			continue
 		}
