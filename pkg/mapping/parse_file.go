@@ -51,7 +51,7 @@ var targetShape = object(func(at Pos) Target { return Target{Pos: at} }, nil,
 var usersShape = object(func(at Pos) Users { return Users{ShardRows: DefaultShardRows, Pos: at} }, nil,
 	must("from", "the table of users", fromShape, func(u *Users) *Expr { return &u.From }),
 	must("key", "the user's key: an expression, or a list of them", keyExprs, func(u *Users) *[]Expr { return &u.Key }),
-	may("shard_rows", "a shard's weight: the users' own rows plus all rows that hang off them; 20000 by default",
+	may("shard_rows", "a shard's weight: the users' own rows plus all rows that hang off them; 20000 by default, and auto is what a probe of the population comes to",
 		shardRowsShape, func(u *Users) *int { return &u.ShardRows }))
 
 var waveShape = object(func(at Pos) Wave { return Wave{Pos: at} }, nil,
