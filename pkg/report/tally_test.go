@@ -18,3 +18,15 @@ func TestASumAfterEachOfManyReceiptsTakesNoTimeToSpeakOf(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkTally counts a receipt of a new shard, and shows what there is then.
+func BenchmarkTally(b *testing.B) {
+	var t Tally
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if n++; !t.Add(receipt(n, 0, shard.Done, 1, 3)) || t.Sums().Shards.Done != int64(n) {
+			b.Fatal("it was not counted")
+		}
+	}
+}
