@@ -1,4 +1,4 @@
-// Package bench measures whole migrations, with the real programs on private servers. It has no tests: nothing in it fails for being slow.
+// Package bench measures whole migrations, with the real programs on private servers. It tests how it counts alone: nothing in it fails for being slow.
 package bench
 
 import (
