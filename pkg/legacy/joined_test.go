@@ -176,6 +176,15 @@ func TestPlanning(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a probe reads the rows of the users in its ranges, of entries that have users alone", func(t *testing.T) {
+		own := linesPlan
+		own.User, own.Key, own.KeyKinds = "", []string{"no"}, integerKey
+		all := &mapping.Compiled{File: &mapping.File{}, Keys: users, Plans: []*mapping.RowPlan{&linesPlan, &own}}
+		got, err := f.Probe(t.Context(), all, []keyspace.Range{{Through: keyspace.Key{"1"}}, {After: keyspace.Key{"2"}}})
+		if err != nil || got.Rows != 1 || got.Bytes != int64(len("x")+len("10")) || got.Took <= 0 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
 	ranges := keyspace.Chain([]keyspace.Key{{"1"}, {"8"}})
 	for name, c := range map[string]struct {
 		plan mapping.RowPlan
