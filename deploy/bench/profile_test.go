@@ -95,7 +95,7 @@ func (p profile) watch(process, pids string) (stop func()) {
 		_ = cmd.Process.Signal(os.Interrupt)
 		err := cmd.Wait()
 		// Having written its file, perf ends by the signal.
-		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); err != nil && !(ok && status.Signal() == syscall.SIGINT) {
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); err != nil && (!ok || status.Signal() != syscall.SIGINT) {
 			p.Fatalf("record %s: %v\n%s", process, err, output.Bytes())
 		}
 	}

@@ -91,12 +91,12 @@ func (e *Encoder) Encode(dst []byte, unit []byte, cells []value.Cell) ([]byte, E
 // stopped is the end of a row that is not Written because of one column.
 func (e *Encoder) stopped(column int, b built) Encoded {
 	out := Encoded{Ending: b.ending, Key: e.key[:0]}
-	switch {
-	case b.ending == Written: // but for the target, which has no NULL there
+	switch b.ending {
+	case Written: // but for the target, which has no NULL there
 		out.Ending, out.Cause = Refused, e.plan.cause("not_null", column)
-	case b.ending == Refused:
+	case Refused:
 		out.Cause = e.plan.cause(string(b.stop.fault), column)
-	case b.ending == Waits:
+	case Waits:
 		out.Cause, out.Needs = e.plan.cause("waits", column), b.stop.needs
 		e.key = append(append(e.key[:0], 0, 0, 0, byte(len(b.stop.key))), b.stop.key[:]...)
 		out.Key = e.key

@@ -46,7 +46,7 @@ func TestWaitingForShards(t *testing.T) {
 			r := &Run{m: &ledger.Migration{Name: "m"}}
 			began := time.Now()
 			go func() {
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				r.Settled()
 			}()
 			if err := r.wake(t.Context(), time.Hour, r.heard.from(1)); err != nil || time.Since(began) != time.Second {
@@ -72,12 +72,12 @@ func TestSeveralAtOnce(t *testing.T) {
 			later := func(context.Context) error { begun++; return nil }
 			err := a.together(t.Context(), []task{
 				func(ctx context.Context) error {
-					time.Sleep(time.Minute)
+					<-time.After(time.Minute)
 					ended = ctx.Err() == nil
 					return nil
 				},
 				func(context.Context) error {
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 					return broken
 				}, later, later,
 			})

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -131,7 +132,7 @@ func (f *feed) Read(p []byte) (int, error) {
 		switch {
 		case more:
 			f.rest = chunk
-		case f.by == io.EOF && !f.over:
+		case errors.Is(f.by, io.EOF) && !f.over:
 			f.rest, f.over = copyTrailer, true
 		default:
 			return 0, f.by

@@ -24,13 +24,14 @@ func TestInterval(t *testing.T) {
 					t.Error("it is not due at first")
 				}
 				began := time.Now()
-				time.Sleep(tt.took)
+				<-time.After(tt.took)
 				i.Asked(began)
-				time.Sleep(tt.rest - 1)
+				<-time.After(tt.rest - 1)
 				if i.Due() {
 					t.Error("it is due too early")
 				}
-				if time.Sleep(1); !i.Due() {
+				<-time.After(1)
+				if !i.Due() {
 					t.Errorf("it is not due after %s", tt.rest)
 				}
 			})

@@ -78,7 +78,7 @@ func newHill(t *testing.T, most int) *hill {
 // works looks twice a second for so long, while slots have shards, and rows come of it.
 func (h *hill) works(t *testing.T, d time.Duration, busy func(open int) int, rows func(open int) int, slow string) {
 	t.Helper()
-	for began := time.Now(); time.Since(began) < d; time.Sleep(lookEvery) {
+	for began := time.Now(); time.Since(began) < d; <-time.After(lookEvery) {
 		open := h.slots()
 		if err := h.rows.Take(t.Context(), rows(open)/2); err != nil {
 			t.Fatal(err)

@@ -21,7 +21,7 @@ type sighted struct {
 	began time.Time // zero before the first
 	rows  int64     // read until then
 	used  time.Duration
-	busy  int   // slots with a shard, added up over all looks
+	busy  int // slots with a shard, added up over all looks
 	looks int
 	held  bool
 }
