@@ -139,6 +139,13 @@ func TestReferences(t *testing.T) {
 	})
 }
 
+func TestANullIsATroubleWhereTheTargetHasNone(t *testing.T) {
+	got := compiled(t).Plans[0].NewEncoder().Troubles([]byte("7"), cells("7", "-", "-"))
+	if diff := cmp.Diff([]Trouble{{Column: 1, Ending: Refused, Cause: "not_null:app.users.name"}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTheHitsAreThoseOfTheNewestRow(t *testing.T) {
 	p := compiled(t, "{sql: name, steps: [trim]}", "{sql: name, nul_byte: strip}").Plans[0]
 	e := p.NewEncoder()
