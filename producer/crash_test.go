@@ -91,13 +91,11 @@ func planHalfWritten(s *scene) {
 	s.ends(s.run(""))
 }
 
+// publishingHalfDone has the producer die when half of a batch is made: a batch is queued as one, so nothing of it is.
 func publishingHalfDone(s *scene) {
-	s.crash(s.run("publishing"), func() {
-		s.until("the first half of the tasks", func() bool { return s.queued() > 0 })
-	})
-	planned := s.count(`SELECT count(*) FROM rehome.shard WHERE state = 'planned' AND wave = 0`)
-	if queued := s.queued(); queued == 0 || queued >= planned {
-		s.Errorf("%d of %d tasks are queued, want a part of them", queued, planned)
+	s.crash(s.run("publishing"))
+	if queued := s.queued(); queued != 0 {
+		s.Errorf("%d tasks of a batch are queued that was never sent", queued)
 	}
 	s.worker("")
 	s.ends(s.run(""))
