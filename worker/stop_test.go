@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	"rehome/pkg/ledger"
 	"rehome/pkg/sandbox/impostor"
 	"rehome/pkg/sandbox/programs"
 	"rehome/pkg/telemetry"
@@ -152,11 +154,11 @@ func TestDeadline(t *testing.T) {
 		}
 		l.says("shard rolled back: the deadline has come")
 		l.stands()
-		for _, w := range l.alive() {
-			if w.Slow != "the deadline has passed" && w.Slow != "nothing that ends before the deadline" {
-				t.Errorf("a worker says %q", w.Slow)
-			}
-		}
+		l.until("workers that say so", func() bool { // with their next beat
+			return !slices.ContainsFunc(l.alive(), func(w ledger.Worker) bool {
+				return w.Slow != "the deadline has passed" && w.Slow != "nothing that ends before the deadline"
+			})
+		})
 	})
 	t.Run("and the next night ends it", func(t *testing.T) {
 		l.limit(throttle.Limits{})
