@@ -115,30 +115,42 @@ func (m *move) refuse(r shard.Refusal) {
 // try loads the units under a savepoint, again without those who turned out to be refused when some of their rows were on their
 // way already. After an error nothing of the part is left; failed is the window that the target refused, if it was that.
 func (m *move) try(ctx context.Context, lo, hi int) (failed *shard.Window, err error) {
-	for {
-		if err := m.tgt.Savepoint(ctx); err != nil {
-			return nil, err
-		}
-		p := &pass{move: m, tally: newTally(m.mapping), counted: make([]bool, hi-lo), offset: int32(lo), fresh: map[int32]int{}}
-		err := p.run(ctx, m.slice(lo, hi), hi-lo)
-		if err == nil && !p.again {
-			err = p.list(ctx)
-		}
-		if err == nil && !p.again {
-			err = m.tgt.Seal(ctx)
-		}
-		if err == nil && !p.again {
-			m.total.add(p.tally)
-			m.confirmed = append(m.confirmed, p.confirmed...)
-			return nil, nil
+	for again := true; again && err == nil; {
+		failed, again, err = m.once(ctx, lo, hi)
+	}
+	return failed, err
+}
+
+// once is one pass of try. What does not stay is undone, after a panic too: a COPY that has not ended has the connection, and whoever rolls
+// back has to get it.
+func (m *move) once(ctx context.Context, lo, hi int) (failed *shard.Window, again bool, err error) {
+	if err := m.tgt.Savepoint(ctx); err != nil {
+		return nil, false, err
+	}
+	stays := false
+	defer func() {
+		if stays {
+			return
 		}
 		if undone := m.tgt.Undo(ctx); undone != nil {
-			return nil, undone
+			failed, err = nil, undone
 		}
-		if err != nil {
-			return p.failed, err
-		}
+	}()
+	p := &pass{move: m, tally: newTally(m.mapping), counted: make([]bool, hi-lo), offset: int32(lo), fresh: map[int32]int{}}
+	err = p.run(ctx, m.slice(lo, hi), hi-lo)
+	if err == nil && !p.again {
+		err = p.list(ctx)
 	}
+	if err == nil && !p.again {
+		err = m.tgt.Seal(ctx)
+	}
+	if err != nil || p.again {
+		return p.failed, p.again, err
+	}
+	stays = true
+	m.total.add(p.tally)
+	m.confirmed = append(m.confirmed, p.confirmed...)
+	return nil, false, nil
 }
 
 // causes counts what kept units out.
@@ -204,10 +216,12 @@ func (p *pass) list(ctx context.Context) error {
 	if len(p.blocks) == 0 {
 		return nil
 	}
-	err := p.book.Blocks(ctx, p.blocks)
+	if err := p.book.Blocks(ctx, p.blocks); err != nil {
+		return err // and who was told to write them may still be reading them: their memory is not used again
+	}
 	p.memory.listings = append(p.memory.listings, p.lent...)
 	p.blocks, p.listed, p.lent = nil, 0, nil
-	return err
+	return nil
 }
 
 func (p *pass) run(ctx context.Context, s shard.Slice, units int) error {
