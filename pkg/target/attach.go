@@ -68,6 +68,9 @@ func Build(ctx context.Context, conn *pgx.Conn, p Part, room Room) error {
 // left to be proved. While it runs nobody may build on the part's tables, or prove anything of them.
 func Complete(ctx context.Context, conn *pgx.Conn, p Part) (proved bool, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
+		if err := watched(ctx, tx); err != nil { // a foreign key of a partitioned table is proved here
+			return err
+		}
 		proved, err = p.complete(ctx, tx)
 		return err
 	})

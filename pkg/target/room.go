@@ -2,11 +2,13 @@ package target
 
 import (
 	"context"
+	"errors"
 	"net"
 	"runtime"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A Room is what a session may take of the server to put a part back.
@@ -55,6 +57,22 @@ func (r Room) take(ctx context.Context, tx pgx.Tx, tablespace string) error {
 	const query = `
 		SELECT set_config('default_tablespace', $1, true), set_config('maintenance_work_mem', $2::bigint / 1024 || 'kB', true),
 			set_config('max_parallel_maintenance_workers', $3::int::text, true)`
-	_, err := tx.Exec(ctx, query, tablespace, r.Memory, r.Processes)
+	if _, err := tx.Exec(ctx, query, tablespace, r.Memory, r.Processes); err != nil {
+		return err
+	}
+	return watched(ctx, tx)
+}
+
+// watched has the server end what the transaction does soon after its client is gone. It would else build to the end, for hours perhaps, what then is
+// rolled back, and hold the table meanwhile against the run that goes on. Servers before 14 cannot, nor can those of some systems; what the operator has set stays.
+func watched(ctx context.Context, tx pgx.Tx) error {
+	const query = `SELECT set_config(name, '2s', true) FROM pg_settings WHERE name = 'client_connection_check_interval' AND setting = '0'`
+	err := pgx.BeginFunc(ctx, tx, func(part pgx.Tx) error {
+		_, err := part.Exec(ctx, query)
+		return err
+	})
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) && refused.Code == "22023" {
+		return nil
+	}
 	return err
 }

@@ -1,13 +1,20 @@
 package target
 
 import (
+	"context"
+	"net"
+	"net/netip"
 	"runtime"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
+
+	"rehome/pkg/sandbox"
 )
 
 func TestRooms(t *testing.T) {
@@ -54,6 +61,68 @@ func TestRooms(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestAbandoned has a client go away in the middle of a step that takes a minute.
+func TestAbandoned(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		part Part
+		step func(context.Context, *pgx.Conn, Part) error
+	}{
+		"an index that is being built": {
+			Part{Name: "slow", Kind: Index, Definition: `CREATE INDEX slow ON app.things USING btree (app.slowly(id))`},
+			func(ctx context.Context, conn *pgx.Conn, p Part) error {
+				return Build(ctx, conn, p, Room{Memory: 64 << 20})
+			},
+		},
+		"a foreign key that is proved as it is added": {
+			Part{Name: "slow", Kind: ForeignKey, Constraint: true, Whole: true, AtOnce: true, Definition: `CHECK (app.slowly(id) > 0)`},
+			func(ctx context.Context, conn *pgx.Conn, p Part) error {
+				_, err := Complete(ctx, conn, p)
+				return err
+			},
+		},
+	} {
+		t.Run(name+" is given up soon after its client is gone", func(t *testing.T) {
+			t.Parallel()
+			conn, config := open(t, `CREATE SCHEMA app`, `CREATE TABLE app.things (id int PRIMARY KEY)`, `INSERT INTO app.things VALUES (1)`,
+				`CREATE FUNCTION app.slowly(id int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN id; END'`)
+			c.part.Table, c.part.Schema = "app.things", "app"
+			way := sandbox.NewProxy(t, net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))))
+			over := config.Copy()
+			over.Port = netip.MustParseAddrPort(way.Addr()).Port()
+			own := session(t, over)
+			pid := own.PgConn().PID()
+			at := func(state string) bool {
+				t.Helper()
+				var is bool
+				must(t, conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND query LIKE '%slowly%') = ($2 = 'active')`,
+					pid, state).Scan(&is))
+				return is
+			}
+			var group errgroup.Group
+			group.Go(func() error { return c.step(t.Context(), own, c.part) })
+			wait(t, func() bool { return at("active") })
+			way.Refuse(true) // as a SIGKILL does: nobody asks the server to cancel
+			way.Cut()
+			if group.Wait() == nil {
+				t.Error("it is done")
+			}
+			wait(t, func() bool { return at("gone") })
+			run(t, conn, `ANALYZE app.things`)
+		})
+	}
+}
+
+// wait waits for far shorter than the step takes.
+func wait(t *testing.T, until func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !until(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("that takes too long")
+		}
+	}
 }
 
 // TestSeveralSessionsPutBack has as many sessions as there are parts do each step at the same time, as far as that may be.
