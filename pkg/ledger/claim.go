@@ -177,9 +177,9 @@ func (r *claimRow) answer(id shard.ID, by Claimant) Claim {
 	return claim
 }
 
-// atOnce returns how many rows of the shard the claimant would move at once.
+// atOnce returns how many rows of the shard the claimant would move at once. A user who is alone is not split.
 func (r *claimRow) atOnce(by Claimant) int64 {
-	if by.Part > 0 && r.Kind.Divisible() {
+	if by.Part > 0 && r.Kind.Divisible() && (r.Kind != shard.OfUsers || r.Users != 1) {
 		return min(r.Weight, by.Part)
 	}
 	return r.Weight

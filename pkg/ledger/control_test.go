@@ -163,6 +163,14 @@ func TestClaimUnderControls(t *testing.T) {
 				t.Errorf("of %s per row it is %s, want %s", tt.perRow, claim.Answer, tt.want)
 			}
 		}
+		for users, want := range map[int]Answer{2: Claimed, 1: Late} {
+			b.exec(`UPDATE rehome.shard SET users = $1 WHERE ordinal = 0`, users)
+			claim, err := b.Claim(t.Context(), conn, id(m, 0), Claimant{Holder: b.holder, PerRow: 7 * time.Second, Part: 5})
+			b.must(err)
+			if claim.Answer != want {
+				t.Errorf("of %d users, by one who splits it, it is %s, want %s", users, claim.Answer, want)
+			}
+		}
 		_, err = b.SetDeadline(t.Context(), "m", 0)
 		b.must(err)
 		b.claim(conn, id(m, 0), Late)
