@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,6 +35,17 @@ type lost struct {
 func (l *lost) Blocks(_ context.Context, blocks []shard.Block) error {
 	l.given = blocks
 	return shard.Fail(shard.Outage, "", errors.New("the connection is lost"))
+}
+
+// A cut target loses its connection while it is sent a window.
+type cut struct{ *target }
+
+func (cut) Copy(context.Context, *shard.Window) error {
+	return shard.Fail(shard.Outage, "", errors.New("an administrator has ended the session"))
+}
+
+func (c cut) Undo(context.Context) error {
+	return shard.Fail(shard.Outage, "", errors.New("conn closed"))
 }
 
 // written spells the keys of the blocks' rows.
@@ -75,6 +87,13 @@ func TestWhatIsGivenUp(t *testing.T) {
 		}
 		if diff := cmp.Diff(before, written(book.given)); diff != "" || len(before) == 0 {
 			t.Errorf("of %d rows: %s", len(before), diff)
+		}
+	})
+	t.Run("why a connection was lost is told, and not that nothing can be undone any more", func(t *testing.T) {
+		f := newFixture(3)
+		_, err := (&Mover{Mapping: compile(t)}).Move(t.Context(), users(), 1, f.legacy, cut{f.target}, f.book)
+		if kind, _ := shard.KindOf(err); kind != shard.Outage || !strings.Contains(err.Error(), "an administrator has ended the session") {
+			t.Errorf("got %v", err)
 		}
 	})
 }

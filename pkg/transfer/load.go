@@ -132,7 +132,8 @@ func (m *move) once(ctx context.Context, lo, hi int) (failed *shard.Window, agai
 		if stays {
 			return
 		}
-		if undone := m.tgt.Undo(ctx); undone != nil {
+		undone := m.tgt.Undo(ctx)
+		if kind, _ := shard.KindOf(err); undone != nil && (err == nil || kind != shard.Outage) { // an outage is why it is not undone
 			failed, err = nil, undone
 		}
 	}()
