@@ -86,6 +86,9 @@ func objectOf(e *pgconn.PgError) string {
 
 // judge returns the kind of failure and, for the data's own, its cause KIND:TABLE.COLUMN.
 func judge(e *pgconn.PgError, table string) (shard.Failure, string) {
+	if e.SchemaName == "pg_catalog" && e.TableName != "" { // no row's fault: another session has made the same object at the same time
+		return shard.Outage, ""
+	}
 	if e.TableName != "" {
 		table = e.SchemaName + "." + e.TableName
 	}

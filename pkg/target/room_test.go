@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/sandbox"
+	"rehome/pkg/shard"
 )
 
 func TestRooms(t *testing.T) {
@@ -113,6 +114,34 @@ func TestAbandoned(t *testing.T) {
 			run(t, conn, `ANALYZE app.things`)
 		})
 	}
+}
+
+// TestTwoBuildersOfOneIndex is about a run that another one follows, of which it does not know yet.
+func TestTwoBuildersOfOneIndex(t *testing.T) {
+	t.Parallel()
+	conn, config := open(t, `CREATE SCHEMA app`, `CREATE TABLE app.things (id int PRIMARY KEY)`)
+	part := Part{Table: "app.things", Schema: "app", Name: "same", Kind: Unique, Definition: `CREATE UNIQUE INDEX same ON app.things USING btree (id)`}
+	first, second := session(t, config), session(t, config)
+	tx, err := first.Begin(t.Context())
+	must(t, err)
+	run(t, tx, part.Definition)
+	var built error
+	var group errgroup.Group
+	group.Go(func() error {
+		built = Build(t.Context(), second, part, Room{Memory: 64 << 20})
+		return nil
+	})
+	pid := second.PgConn().PID()
+	wait(t, func() (waits bool) {
+		must(t, conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)`, pid).Scan(&waits))
+		return waits
+	})
+	must(t, tx.Commit(t.Context()))
+	must(t, group.Wait())
+	if kind, cause := shard.KindOf(built); built == nil || kind != shard.Outage {
+		t.Errorf("the second comes to %v: %s %q", built, kind, cause)
+	}
+	must(t, Build(t.Context(), second, part, Room{Memory: 64 << 20}))
 }
 
 // wait waits for far shorter than the step takes.
