@@ -147,7 +147,7 @@ func TestTwoBuildersOfOneIndex(t *testing.T) {
 // wait waits for far shorter than the step takes.
 func wait(t *testing.T, until func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !until(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !until(); <-time.After(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("that takes too long")
 		}
