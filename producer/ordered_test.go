@@ -15,12 +15,18 @@ const (
 		INSERT INTO posts SELECT seq, (CAST(seq MOD 299 AS SIGNED) - 149) * 7919, IF(seq > 1, seq - 1, NULL) FROM seq_1_to_500; INSERT INTO posts VALUES (4294967295, -1, NULL);`
 	orderedTarget = `CREATE SCHEMA app; CREATE TABLE app.users (id uuid PRIMARY KEY, name text, lid bigint, boss uuid REFERENCES app.users);
 		CREATE TABLE app.posts (id uuid PRIMARY KEY, author uuid NOT NULL REFERENCES app.users, parent uuid REFERENCES app.posts, lid bigint)`
-	unorderedMapping = labHead + `users: {from: users, key: id, shard_rows: 50}
+	unorderedTables = `users: {from: users, key: id, shard_rows: 50}
 tables:
   - {into: app.users, from: users, user: id, columns: {id: {uuid: user, of: id}, name: name, lid: id, boss: {uuid: user, of: boss}}}
   - {into: app.posts, from: posts, user: user_id, columns: {id: {uuid: post, of: id}, author: {uuid: user, of: user_id}, parent: {uuid: post, of: parent}, lid: id}}
 `
-	orderedMapping = unorderedMapping + "ordered_uuids: [user, post]\n"
+	ordered = "ordered_uuids: [user, post]\n"
+)
+
+// The server's other databases are written to meanwhile.
+var (
+	unorderedMapping = strings.Replace(labHead, "time_zone: UTC}", "time_zone: UTC, accept_unproved: others write there}", 1) + unorderedTables
+	orderedMapping   = unorderedMapping + ordered
 )
 
 // TestOrderedUUIDs moves users whose identifiers sort as their old numbers do.
