@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"encoding/binary"
+	"errors"
+
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"rehome/pkg/checksum"
@@ -54,4 +57,29 @@ func (a *hashArray) Int64Value() (pgtype.Int8, error) {
 
 func dimension(n int) []pgtype.ArrayDimension {
 	return []pgtype.ArrayDimension{{Length: int32(n), LowerBound: 1}}
+}
+
+// appendBigints appends the elements, but NULLs, of a bigint[] in PostgreSQL's binary form.
+func appendBigints(out []int64, array []byte) ([]int64, error) {
+	const head, dimension, word = 12, 8, 4
+	if len(array) < head {
+		return nil, errors.New("read an array: it is cut short")
+	}
+	if binary.BigEndian.Uint32(array) == 0 {
+		return out, nil // without dimensions: empty
+	}
+	if len(array) < head+dimension {
+		return nil, errors.New("read an array: it is cut short")
+	}
+	for rest := array[head+dimension:]; len(rest) > 0; {
+		switch {
+		case len(rest) >= word && binary.BigEndian.Uint32(rest) == 1<<32-1:
+			rest = rest[word:]
+		case len(rest) >= word+8 && binary.BigEndian.Uint32(rest) == 8:
+			out, rest = append(out, int64(binary.BigEndian.Uint64(rest[word:]))), rest[word+8:]
+		default:
+			return nil, errors.New("read an array: an element is no bigint")
+		}
+	}
+	return out, nil
 }
