@@ -86,6 +86,9 @@ func (t *Tx) begin(ctx context.Context, w *shard.Window, s *shape, before int) {
 	c.work.Go(func() (err error) {
 		defer close(c.ended)
 		c.tag, err = t.conn.PgConn().CopyFrom(ctx, &c.feed, statement)
+		if err != nil && ctx.Err() != nil { // else it is what was met first: that the reader, or the writer, had closed the connection
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
 		return err
 	})
 	t.copying = c
