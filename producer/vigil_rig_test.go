@@ -66,8 +66,9 @@ type vigil struct {
 	addresses  map[string]string // of the health listeners, by process
 	pages      string            // address of the dashboard
 	watching   errgroup.Group
-	scrapes    []time.Duration // how long they took
-	pushed     [][]byte        // to the collector, of metrics
+	scrapes    []time.Duration     // how long they took
+	exported   map[string][][]byte // by process, what its newest scrapes have shown: the last one may meet a process that is closing
+	pushed     [][]byte            // to the collector, of metrics
 	report     report.Report
 	producer   *programs.Process
 	worker     [2]*programs.Process
@@ -77,7 +78,7 @@ type vigil struct {
 func newVigil(t *testing.T) *vigil {
 	t.Helper()
 	programs.Build(t) // which is no part of the limit
-	n := &vigil{lab: newLab(t, nightLegacy, nightTarget, nightMapping), nats: sandbox.NATS(t), addresses: map[string]string{}, pages: sandbox.Address(t)}
+	n := &vigil{lab: newLab(t, nightLegacy, nightTarget, nightMapping), nats: sandbox.NATS(t), addresses: map[string]string{}, pages: sandbox.Address(t), exported: map[string][][]byte{}}
 	ctx, cancel := context.WithTimeout(t.Context(), nightLimit)
 	t.Cleanup(cancel)
 	n.ctx = ctx
@@ -142,6 +143,7 @@ func (n *vigil) watches(name, address string, p *programs.Process) {
 			if path == "/metrics" {
 				n.mu.Lock()
 				n.scrapes = append(n.scrapes, time.Since(began))
+				n.exported[name] = append(n.exported[name][max(0, len(n.exported[name])-newest+1):], body)
 				n.mu.Unlock()
 			}
 		}
@@ -154,6 +156,9 @@ func (n *vigil) watches(name, address string, p *programs.Process) {
 		}
 	}
 }
+
+// newest is how many scrapes of a process are kept.
+const newest = 20
 
 // get asks for an address, with a header or none, whose answer's header is kept.
 func (n *vigil) get(address string, header ...string) ([]byte, error) {
