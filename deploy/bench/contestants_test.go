@@ -37,7 +37,9 @@ func (a *arena) contestants() []contestant {
 		{"rehome UUIDv5", uuids, a.rehome(uuids), true},
 		{"rehome ordered", ordered, a.rehome(ordered), true},
 		{"pgloader", a.shape, a.pgloader(), false},
+		{"pgloader" + inPlace, a.shape, a.pgloader()[:1], false},
 		{"mariadb | psql", a.shape, a.pipe(), false},
+		{"mariadb | psql" + inPlace, a.shape, a.pipe()[:1], false},
 		{"COPY", a.shape, a.floor(a.shape), false},
 		{"COPY UUIDv5", uuids, a.floor(uuids), false},
 		{"COPY ordered", ordered, a.floor(ordered), false},
@@ -48,6 +50,9 @@ func (a *arena) contestants() []contestant {
 	}
 	return all
 }
+
+// inPlace marks who loads into the tables just as they are, as most people do; rehome and pgloader can take the indexes off for themselves.
+const inPlace = ", indexes in place"
 
 // try has a contestant load once in each of its ways, and leaves it the fastest. Afterwards nobody finds anything cold.
 func (a *arena) try(c *contestant) {
@@ -79,12 +84,15 @@ func (a *arena) migration(s shape, dsn string) *exec.Cmd {
 	return cmd
 }
 
-// pgloader takes the indexes off and makes them again by itself, several at a time. Fewer rows in memory than the 100,000 that it takes else make it faster, and keep its
+// pgloader can take the indexes off and make them again by itself, several at a time. Fewer rows in memory than the 100,000 that it takes else make it faster, and keep its
 // heap from being exhausted by a million wide rows; several readers of one table, on two processors, do not.
 func (a *arena) pgloader() []way {
 	return []way{
-		{"prefetch rows = 10000", func(c *cost, dsn string) { a.pgload(c, dsn, "prefetch rows = 10000") }},
-		{"workers = 8, concurrency = 2", func(c *cost, dsn string) { a.pgload(c, dsn, "workers = 8, concurrency = 2, prefetch rows = 10000") }},
+		{"with the indexes", func(c *cost, dsn string) { a.pgload(c, dsn, "prefetch rows = 10000") }},
+		{"drop indexes", func(c *cost, dsn string) { a.pgload(c, dsn, "drop indexes, prefetch rows = 10000") }},
+		{"drop indexes, workers = 8, concurrency = 2", func(c *cost, dsn string) {
+			a.pgload(c, dsn, "drop indexes, workers = 8, concurrency = 2, prefetch rows = 10000")
+		}},
 	}
 }
 
@@ -95,7 +103,7 @@ func (a *arena) pgload(c *cost, dsn, options string) {
 	file, u := filepath.Join(a.TempDir(), "load"), a.parse(dsn)
 	u.Scheme, u.RawQuery = "postgresql", ""
 	a.must(os.WriteFile(file, fmt.Appendf(nil, `LOAD DATABASE FROM %s INTO %s
-		WITH data only, create no tables, include no drop, drop indexes, reset no sequences, %s
+		WITH data only, create no tables, include no drop, reset no sequences, %s
 		ALTER SCHEMA '%s' RENAME TO 'app';`, a.servers.LegacyDSN(arenaDatabase), u, options, arenaDatabase), 0o600))
 	a.ran(c, exec.CommandContext(a.Context(), program, "--no-ssl-cert-verification", "--root-dir", filepath.Dir(file), file))
 }
