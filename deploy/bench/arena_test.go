@@ -117,11 +117,11 @@ func (a *arena) meet(c contestant, w way, keep bool) cost {
 
 func (a *arena) measured(load func(*cost)) (c cost) {
 	a.Helper()
-	legacy, target, start := serverTime(a, a.servers.Legacy.PID()), serverTime(a, a.servers.Target.PID()), time.Now()
+	legacy, target, start := familyTime(a.servers.Legacy.PID()).Seconds(), familyTime(a.servers.Target.PID()).Seconds(), time.Now()
 	load(&c)
 	c.Wall = time.Since(start).Seconds()
-	c.MariaDB = serverTime(a, a.servers.Legacy.PID()) - legacy
-	c.Target = serverTime(a, a.servers.Target.PID()) - target
+	c.MariaDB = familyTime(a.servers.Legacy.PID()).Seconds() - legacy
+	c.Target = familyTime(a.servers.Target.PID()).Seconds() - target
 	return c
 }
 

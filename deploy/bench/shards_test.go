@@ -52,7 +52,7 @@ func moveShards(b *testing.B, shards int) {
 		values[what+"_s"] = float64(d.Milliseconds()) / 1000
 		b.ReportMetric(d.Seconds(), what+"-s")
 	}
-	begun := time.Now()
+	begun, server, machine := time.Now(), processTime(os.Getpid(), false), familyTime(os.Getpid())
 	producer := r.start(programs.Producer, "run")
 	took("plan", r.until(func() bool { return r.count(`SELECT count(*) FROM rehome.migration`) > 0 }))
 	took("publish", r.until(func() bool { return r.queued("bench") >= shards }))
@@ -62,6 +62,7 @@ func moveShards(b *testing.B, shards int) {
 	first := r.start(programs.Aggregator)
 	r.until(func() bool { return done() > shards/2 })
 	first.Kill()
+	<-first.Done()
 	r.until(func() bool { return done() > shards })
 	took("move", time.Since(moving))
 	ending := time.Now()
@@ -72,6 +73,10 @@ func moveShards(b *testing.B, shards int) {
 		w.Terminate()
 		r.ended(w)
 	}
+	// This process is the NATS server, and little beside it. What the producer does but queueing and tallying counts, too.
+	tally := processTime(os.Getpid(), false) - server + producer.CPU() + first.CPU()
+	took("queue_and_tally_cpu", tally)
+	values["queue_and_tally_share"] = tally.Seconds() / (familyTime(os.Getpid()) - machine).Seconds()
 	second := r.start(programs.Aggregator)
 	took("restart", r.until(func() bool { return strings.Contains(second.Stderr(), fmt.Sprintf("shards %d/%d", shards+1, shards+1)) }))
 	values["aggregator_mib"] = second.MaxRSS() >> 20

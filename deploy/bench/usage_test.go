@@ -23,20 +23,22 @@ type cost struct {
 	Memory  float64 `json:"own_mib"` // the most that the tool's processes had, each at its own time
 }
 
-// serverTime is the CPU time that a server has had so far: its process, the ones that it has waited for, and its children.
-func serverTime(t testing.TB, pid int) float64 {
-	t.Helper()
+// familyTime is the CPU time that a process has had so far, with that of its children, and of those that it has waited for.
+func familyTime(pid int) time.Duration {
 	total := processTime(pid, true)
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		t.Fatalf("ask for the children of server %d: %v", pid, err)
-	}
-	for child := range strings.FieldsSeq(string(children)) {
-		if n, err := strconv.Atoi(child); err == nil {
-			total += processTime(n, true)
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // each thread has its own
+	for _, list := range lists {
+		children, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for child := range strings.FieldsSeq(string(children)) {
+			if n, err := strconv.Atoi(child); err == nil {
+				total += familyTime(n)
+			}
 		}
 	}
-	return total.Seconds()
+	return total
 }
 
 // processTime is the CPU time of a process, 0 of one that has ended, with that of the children that it has waited for.
