@@ -25,7 +25,7 @@ func users(n int) string {
 
 func TestSlotsLimit(t *testing.T) {
 	t.Parallel()
-	l := newLive(t, users(3000), 40, 8, 2, throttle.Limits{Slots: 3, Rows: 1000})
+	l := newLive(t, users(3000), 40, 8, 2, throttle.Limits{Slots: 3, Rows: 400}) // so slowly that most is left when all workers have begun
 	most := int64(0)
 	within := func(limit int64) func() {
 		return func() {
@@ -54,7 +54,7 @@ func TestSlotsLimit(t *testing.T) {
 	if delivered > 4*done+100 {
 		t.Errorf("%d deliveries for %d shards that are done", delivered, done)
 	}
-	l.limit(throttle.Limits{Slots: 10, Rows: 1000})
+	l.limit(throttle.Limits{Slots: 10, Rows: 400})
 	if d := l.until("more to be taken", func() bool { return l.inWork() >= 7 }); d > 3*time.Second {
 		t.Errorf("a higher limit takes effect after %s", d)
 	}
