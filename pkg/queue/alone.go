@@ -25,3 +25,9 @@ func Alone(ctx context.Context, dir, name string, log *slog.Logger) (conn *Conn,
 		server.Close()
 	}, nil
 }
+
+// Forgo has the server forget who has waited for tasks of the migration and does not any more. One in this process would else, when it ends, give them
+// time to hear of that.
+func (c *Conn) Forgo(ctx context.Context, migration string) {
+	_, _ = c.Backlog(ctx, migration) // of which the server says how many wait, and finds out who still does; else it only takes longer
+}

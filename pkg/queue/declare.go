@@ -85,6 +85,9 @@ func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) e
 			if want, err = meet(want, old.CachedInfo().Config); err != nil {
 				return err
 			}
+			if made = old; sameStream(want, made) == nil {
+				return nil // it would be written to disk all the same
+			}
 		case !errors.Is(err, jetstream.ErrStreamNotFound):
 			return err
 		}
@@ -95,20 +98,31 @@ func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) e
 	if err != nil {
 		return err
 	}
+	return sameStream(want, made)
+}
+
+func sameStream(want jetstream.StreamConfig, made jetstream.Stream) error {
+	want.Replicas = max(1, want.Replicas)
 	return differ("stream "+want.Name, want, made.CachedInfo().Config, "Metadata", "Placement")
 }
 
 func (c *Conn) declareConsumer(ctx context.Context, stream string) error {
 	want := c.consumer()
 	var made jetstream.Consumer
+	same := func() error {
+		return differ("consumer "+workers+" of stream "+stream, want, made.CachedInfo().Config, "Metadata", "PauseUntil", "Replicas")
+	}
 	err := c.call(ctx, "make consumer "+workers+" of stream "+stream, func(ctx context.Context) (err error) {
+		if made, err = c.js.Consumer(ctx, stream, workers); err == nil && same() == nil {
+			return nil // as above
+		}
 		made, err = c.js.CreateOrUpdateConsumer(ctx, stream, want)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return differ("consumer "+workers+" of stream "+stream, want, made.CachedInfo().Config, "Metadata", "PauseUntil", "Replicas")
+	return same()
 }
 
 // differ compares two structs of one type field by field, but for those to skip. Servers drop what they do not know, and an existing
