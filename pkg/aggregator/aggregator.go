@@ -18,11 +18,16 @@ import (
 
 // Report comes to the verdict on a migration from the ledger alone. The error wraps ledger.ErrNotFound if there is none of that name.
 func Report(ctx context.Context, l *ledger.Ledger, name, version string) (*report.Report, error) {
+	return ReportBy(ctx, l, name, version, nil)
+}
+
+// ReportBy is Report where a census may have been taken: it holds unless a shard has ended since. Nil is none.
+func ReportBy(ctx context.Context, l *ledger.Ledger, name, version string, taken *ledger.CensusAsOf) (*report.Report, error) {
 	facts, err := l.Facts(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	census, err := l.Census(ctx, name)
+	census, err := l.CensusBy(ctx, name, taken)
 	if err != nil {
 		return nil, err
 	}

@@ -101,6 +101,10 @@ func TestFacts(t *testing.T) {
 		if diff := cmp.Diff([]string{"", "bin.1:4"}, facts.Positions); diff != "" {
 			t.Fatal(diff)
 		}
+		positions, err := b.Positions(t.Context(), "m")
+		if diff := cmp.Diff(facts.Positions, positions); err != nil || diff != "" {
+			t.Fatal(err, diff)
+		}
 		if diff := cmp.Diff([]string{"hash"}, facts.Mappings); diff != "" {
 			t.Fatal(diff)
 		}
