@@ -126,7 +126,10 @@ func (s *session) runAlone(ctx context.Context, from *settings.Settings, o produ
 	if err != nil {
 		return nil, err
 	}
-	defer end()
+	defer func() {
+		conn.Forgo(context.WithoutCancel(ctx), s.File.Name.Text)
+		end()
+	}()
 	s.Queue = conn
 	return s.runWithWorkers(ctx, r, from, t)
 }

@@ -1,12 +1,8 @@
 package producer
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"rehome/pkg/target"
 )
@@ -16,34 +12,11 @@ func TestTheLastIndexOfATable(t *testing.T) {
 	for _, step := range []struct {
 		part     int
 		more     bool
+		last     bool
 		complete []int
-	}{{0, true, nil}, {3, false, nil}, {1, true, []int{1}}, {2, true, []int{0, 2}}} {
-		if got := a.last(step.part, step.more); !slices.Equal(got, step.complete) {
-			t.Errorf("behind part %d: %v is completed, want %v", step.part, got, step.complete)
+	}{{0, true, false, nil}, {3, false, false, nil}, {1, true, true, []int{1}}, {2, true, true, []int{0, 2}}} {
+		if got, last := a.last(step.part, step.more); !slices.Equal(got, step.complete) || last != step.last {
+			t.Errorf("behind part %d: %v is completed, the last: %t; want %v, %t", step.part, got, last, step.complete, step.last)
 		}
 	}
-}
-
-func TestSeveralAtOnce(t *testing.T) {
-	t.Run("where one fails no other is begun, and those that were are let end", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			a := &attachment{sessions: 2}
-			broken, ended, begun := errors.New("broken"), false, 0
-			later := func(context.Context) error { begun++; return nil }
-			err := a.together(t.Context(), []task{
-				func(ctx context.Context) error {
-					<-time.After(time.Minute)
-					ended = ctx.Err() == nil
-					return nil
-				},
-				func(context.Context) error {
-					<-time.After(time.Second)
-					return broken
-				}, later, later,
-			})
-			if !errors.Is(err, broken) || !ended || begun > 0 {
-				t.Errorf("%v; the one that was at work has ended: %t; begun since: %d", err, ended, begun)
-			}
-		})
-	})
 }

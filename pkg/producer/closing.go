@@ -33,33 +33,62 @@ func each(ctx context.Context, atOnce int, tables []string, do func(ctx context.
 	return group.Wait()
 }
 
-// close counts both sides once more and keeps what it found.
-func (r *Run) close(ctx context.Context, sequences []target.SequenceState) error {
+// A closing is what is found out about both sides when the load has ended.
+type closing struct {
+	report.Closing
+	sums []string // checksums of the legacy tables, where nothing else tells whether they have changed
+}
+
+// counting returns what counts both sides once more, for which nothing needs to be put back: settling was the last to change a row of ours.
+func (r *Run) counting(c *closing) []task {
+	fed := r.mapping.Fed()
+	return []task{
+		func(ctx context.Context) error {
+			return r.stage(ctx, stage{phaseCounts, "closing counts of the legacy database", "counts", fed}, func(ctx context.Context) error {
+				return r.sources(ctx, c)
+			})
+		},
+		func(ctx context.Context) error {
+			return r.stage(ctx, stage{phaseCounts, "closing counts of the target", "standing", fed}, func(ctx context.Context) error {
+				return r.standing(ctx, c, fed)
+			})
+		},
+		r.takeCensus,
+	}
+}
+
+// close keeps what was found out, together with what can be told only now that all is put back.
+func (r *Run) close(ctx context.Context, c *closing, sequences []target.SequenceState) error {
 	if err := r.recount(ctx); err != nil {
 		return err
 	}
-	closing := report.Closing{Again: r.ended(), Sequences: []report.Sequence{}}
+	c.Again, c.Sequences = r.ended(), []report.Sequence{}
 	for _, s := range sequences {
-		closing.Sequences = append(closing.Sequences, report.Sequence(s))
+		c.Sequences = append(c.Sequences, report.Sequence(s))
 	}
-	counting, inner := errgroup.WithContext(ctx)
-	counting.Go(func() error { return r.standing(inner, &closing) })
-	counting.Go(func() error { return r.sources(inner, &closing) })
-	if err := counting.Wait(); err != nil {
+	_, off, err := r.detached(ctx)
+	if err != nil {
 		return err
+	}
+	states, err := target.State(ctx, r.Pool, r.mapping.Fed(), off)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		c.Constraints = append(c.Constraints, report.Constraint(s))
 	}
 	position, err := r.Legacy.Position(ctx)
 	if err != nil {
 		return err
 	}
-	if closing.Consistency, err = r.consistency(ctx, position.Text); err != nil {
+	if c.Consistency, err = r.consistency(ctx, position.Text, c.sums); err != nil {
 		return err
 	}
-	body, err := r.dated(closing)
+	body, err := r.dated(c.Closing)
 	if err != nil {
 		return fmt.Errorf("encode the closing counts: %w", err)
 	}
-	return r.ledger.SetClosing(ctx, r.m.Name, body, position.Text, closing.Consistency)
+	return r.ledger.SetClosing(ctx, r.m.Name, body, position.Text, c.Consistency)
 }
 
 // dated encodes the closing counts with the time at which they were first found to be these.
@@ -83,35 +112,19 @@ func (r *Run) dated(closing report.Closing) ([]byte, error) {
 	return json.Marshal(closing)
 }
 
-// standing adds how the target's constraints stand, and how many rows.
-func (r *Run) standing(ctx context.Context, closing *report.Closing) error {
-	_, off, err := r.detached(ctx)
-	if err != nil {
-		return err
-	}
-	fed := r.mapping.Fed()
-	closing.Standing = make([]report.Standing, len(fed))
-	counting, ctx := errgroup.WithContext(ctx)
-	counting.Go(func() error {
-		states, err := target.State(ctx, r.Pool, fed, off)
-		for _, s := range states {
-			closing.Constraints = append(closing.Constraints, report.Constraint(s))
-		}
+// standing adds how many rows the target's tables have.
+func (r *Run) standing(ctx context.Context, c *closing, tables []string) error {
+	c.Standing = make([]report.Standing, len(tables))
+	return each(ctx, targetAtOnce, tables, func(ctx context.Context, i int, table string) error {
+		rows, err := target.CountKeys(ctx, r.Pool, table)
+		c.Standing[i] = report.Standing{Table: table, Rows: rows}
 		return err
 	})
-	counting.Go(func() error {
-		return each(ctx, targetAtOnce, fed, func(ctx context.Context, i int, table string) error {
-			rows, err := target.CountKeys(ctx, r.Pool, table)
-			closing.Standing[i] = report.Standing{Table: table, Rows: rows}
-			return err
-		})
-	})
-	return counting.Wait()
 }
 
 // sources adds the rows of each entry's row source, and what became of the legacy tables. Each is counted in a snapshot of its own: where they
-// differ the source was not frozen.
-func (r *Run) sources(ctx context.Context, closing *report.Closing) (err error) {
+// differ the source was not frozen. Checksums are taken behind them: what comes in between is a change, and no row that nobody explains.
+func (r *Run) sources(ctx context.Context, c *closing) (err error) {
 	tables := make([]string, len(r.mapping.Plans))
 	for i, p := range r.mapping.Plans {
 		tables[i] = p.Source
@@ -128,11 +141,14 @@ func (r *Run) sources(ctx context.Context, closing *report.Closing) (err error) 
 	if err != nil {
 		return err
 	}
-	closing.Rows = make([]int64, len(tables))
+	c.Rows = make([]int64, len(tables))
 	for i, table := range tables {
-		closing.Rows[i] = counts[slices.Index(distinct, table)]
+		c.Rows[i] = counts[slices.Index(distinct, table)]
 	}
-	closing.Legacy, err = r.legacyTables(ctx, r.mapping, tables, closing.Rows)
+	c.Legacy, err = r.legacyTables(ctx, r.mapping, tables, c.Rows)
+	if since, _ := r.since(); err == nil && since == "" {
+		c.sums, err = r.checksums(ctx, r.mapping)
+	}
 	return err
 }
 
@@ -207,22 +223,21 @@ func (p *Producer) joinedTables(ctx context.Context, c *mapping.Compiled) ([]rep
 	return out, nil
 }
 
-// consistency tells what was proved about the source: frozen, where nothing was committed from the plan to now, or since it was last said that
-// everyone is to be done again. It does not look at counts: those that differ though nothing was changed are an error of ours, and the
-// verdict has to say so.
-func (r *Run) consistency(ctx context.Context, position string) (string, error) {
-	since, checks := r.m.PositionPlanned, r.planned.Checks
+// since returns where the legacy binlog stood when what is to be proved unchanged began: at the plan, or when it was last said that everyone is to be
+// done again. It is empty where there is none, and the tables' checksums of then have to do.
+func (r *Run) since() (position string, checks []string) {
 	if begun := r.planned.Again; begun != nil {
-		since, checks = begun.Position, begun.Checks
+		return begun.Position, begun.Checks
 	}
-	var frozen bool
-	if since == "" {
-		sums, err := r.checksums(ctx, r.mapping)
-		if err != nil {
-			return "", err
-		}
-		frozen = slices.Equal(sums, checks)
-	} else {
+	return r.m.PositionPlanned, r.planned.Checks
+}
+
+// consistency tells what was proved about the source: frozen, where nothing was committed since. It does not look at counts: those that differ though
+// nothing was changed are an error of ours, and the verdict has to say so.
+func (r *Run) consistency(ctx context.Context, position string, sums []string) (string, error) {
+	since, checks := r.since()
+	frozen := slices.Equal(sums, checks)
+	if since != "" {
 		read, err := r.positions(ctx)
 		if err != nil {
 			return "", err
@@ -241,11 +256,7 @@ func (r *Run) consistency(ctx context.Context, position string) (string, error) 
 func (r *Run) positions(ctx context.Context) (all []string, err error) {
 	begun := r.planned.Again
 	if begun == nil {
-		facts, err := r.ledger.Facts(ctx, r.m.Name)
-		if err != nil {
-			return nil, err
-		}
-		return facts.Positions, nil
+		return r.ledger.Positions(ctx, r.m.Name)
 	}
 	receipts, _, err := r.ledger.Receipts(ctx, r.m.Name, begun.Since)
 	for _, receipt := range receipts {

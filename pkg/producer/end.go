@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/pausepoint"
@@ -33,7 +32,7 @@ func phaseOf(part target.Part) string {
 	return phaseConstraints
 }
 
-// end ends the load: settling, constraints and indexes, sequences, statistics, closing counts, in an order that a crash at any point
+// end ends the load: settling, constraints, indexes and statistics, with most of the closing counts beside them, and sequences, in an order that a crash at any point
 // leaves to be gone on with.
 func (r *Run) end(ctx context.Context) error {
 	err := r.ending(ctx)
@@ -58,22 +57,19 @@ func (r *Run) ending(ctx context.Context) error {
 		return err
 	}
 	pausepoint.At("settling_begins")
-	all := r.mapping.Fed()
-	err = r.stage(ctx, stage{phaseSettle, "looking for collisions and for rows that have to wait", "settling", all}, func(ctx context.Context) error {
+	err = r.stage(ctx, stage{phaseSettle, "looking for collisions and for rows that have to wait", "settling", r.mapping.Fed()}, func(ctx context.Context) error {
 		return r.settle(ctx, parts)
 	})
 	if err != nil {
 		return err
 	}
 	pausepoint.At("settled")
-	if err := r.attach(ctx); err != nil {
+	var c closing
+	if err := r.attach(ctx, r.counting(&c)); err != nil {
 		return err
 	}
 	pausepoint.At("attached")
-	last, ctx := errgroup.WithContext(ctx)
-	last.Go(func() error { return r.analyze(ctx, all) })
-	last.Go(func() error { return r.counts(ctx, all) })
-	return last.Wait()
+	return r.counts(ctx, &c)
 }
 
 // estimate gathers what settling is planned by: its anti-joins take hours by a plan made for the few rows that autovacuum, or a load before a
@@ -98,16 +94,9 @@ func (r *Run) estimate(ctx context.Context, parts []target.Part) error {
 	})
 }
 
-func (r *Run) analyze(ctx context.Context, tables []string) error {
-	return r.stage(ctx, stage{phaseAnalyze, "statistics", "statistics", tables}, func(ctx context.Context) error {
-		return each(ctx, targetAtOnce, tables, func(ctx context.Context, _ int, table string) error {
-			return target.Analyze(ctx, r.Pool, []string{table})
-		})
-	})
-}
-
-// counts moves the sequences on, and takes the closing counts.
-func (r *Run) counts(ctx context.Context, tables []string) error {
+// counts moves the sequences on, and closes the counts.
+func (r *Run) counts(ctx context.Context, c *closing) error {
+	tables := r.mapping.Fed()
 	var sequences []target.SequenceState
 	err := r.stage(ctx, stage{phaseSequences, "sequences", "sequences", tables}, func(ctx context.Context) (err error) {
 		sequences, err = target.Sequences(ctx, r.Pool, tables)
@@ -116,7 +105,7 @@ func (r *Run) counts(ctx context.Context, tables []string) error {
 	if err != nil {
 		return err
 	}
-	return r.stage(ctx, stage{phaseCounts, "closing counts", "counts", tables}, func(ctx context.Context) error { return r.close(ctx, sequences) })
+	return r.stage(ctx, stage{phaseCounts, "closing counts", "closing", nil}, func(ctx context.Context) error { return r.close(ctx, c, sequences) })
 }
 
 // loaded notes that the load is over, unless shards were republished in the last moment: from here on nobody can.

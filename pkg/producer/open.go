@@ -37,7 +37,10 @@ type Run struct {
 	watched   sync.Mutex      // what whoever watches is told is told by one at a time
 	shown     report.Progress // what they were told last
 	meters    *aggregator.Meters
-	clockings clockings // of stages of the end of the load
+	looking   sync.Mutex
+	looker    aggregator.Looker  // for one at a time
+	clockings clockings          // of stages of the end of the load
+	census    *ledger.CensusAsOf // taken at the end of the load; nil before
 }
 
 // Close gives the right to run back. It ends no work: whoever called Go has waited for it.

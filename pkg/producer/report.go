@@ -9,9 +9,15 @@ import (
 	"rehome/pkg/report"
 )
 
+// takeCensus takes the census for the report: all shards have ended.
+func (r *Run) takeCensus(ctx context.Context) (err error) {
+	r.census, err = r.ledger.TakeCensus(ctx, r.m.Name)
+	return err
+}
+
 // Report comes to the verdict and, once the run is over, keeps it in the ledger.
 func (r *Run) Report(ctx context.Context) (*report.Report, error) {
-	result, err := aggregator.Report(ctx, r.ledger, r.m.Name, r.Version)
+	result, err := aggregator.ReportBy(ctx, r.ledger, r.m.Name, r.Version, r.census)
 	if err != nil || result.Verdict == report.Incomplete {
 		return result, err
 	}

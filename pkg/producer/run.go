@@ -148,6 +148,8 @@ type looker struct {
 	dispatch.Dispatcher
 	looker aggregator.Looker
 	swept  time.Time
+	split  int       // shards that were seen to be split, and
+	halved int       // those of them whose halves were published
 	spared int64     // quarantined users who are still to be done again, and do not count against the limit before they are
 	idle   time.Time // since when nobody has worked on a shard, and none would end in time
 }
@@ -236,7 +238,7 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 		if err != nil {
 			return err
 		}
-		if time.Since(l.swept) >= dispatch.Every {
+		if l.split > l.halved || time.Since(l.swept) >= dispatch.Every {
 			if err := l.sweep(ctx, wave); err != nil {
 				return err
 			}
@@ -255,6 +257,7 @@ func (l *looker) wait(ctx context.Context, wave int) error {
 
 // sweep has the queue say what the ledger says of the shards up to the wave, by the mapping of now.
 func (l *looker) sweep(ctx context.Context, wave int) error {
+	l.halved = l.split
 	if err := l.lock.Check(ctx); err != nil {
 		return err
 	}
@@ -302,8 +305,9 @@ func (l *looker) look(ctx context.Context, wave int) (left int, err error) {
 		return 0, &Stopped{fmt.Sprintf("migration %s is halted: %s; what is done stays done, and the next run goes on", l.m.Name, reason)}
 	}
 	var tried, quarantined int64
+	l.split = 0
 	for _, w := range sight.Waves {
-		if w.Wave <= wave {
+		if l.split += w.Split; w.Wave <= wave {
 			left += w.Planned
 		}
 		tried, quarantined = tried+w.Migrated+w.Quarantined, quarantined+w.Quarantined

@@ -122,9 +122,8 @@ func (r *Run) clocked(ctx context.Context, s stage, step func(context.Context) e
 
 // resumed waits while the operator's pause holds, and tells how the migration stands then.
 func (r *Run) resumed(ctx context.Context) (*aggregator.Sight, error) {
-	looker := aggregator.Looker{Ledger: r.ledger, Name: r.m.Name}
 	for {
-		sight, err := looker.Look(ctx, r.m)
+		sight, err := r.sight(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -136,6 +135,14 @@ func (r *Run) resumed(ctx context.Context) (*aggregator.Sight, error) {
 			return nil, err
 		}
 	}
+}
+
+// sight looks at the migration, for several goroutines by one looker: the sums over all shards are not to be asked for with each stage.
+func (r *Run) sight(ctx context.Context) (*aggregator.Sight, error) {
+	r.looking.Lock()
+	defer r.looking.Unlock()
+	r.looker.Ledger, r.looker.Name = r.ledger, r.m.Name
+	return r.looker.Look(ctx, r.m)
 }
 
 // wake returns when the time is over, or before that when it is told.

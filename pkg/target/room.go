@@ -37,7 +37,7 @@ func Rooms(ctx context.Context, conn *pgx.Conn, parts int) (sessions int, each R
 	}
 	workers = max(workers, buildOthers)
 	processes := 1 + workers
-	if here(conn.Config().Host) {
+	if Here(conn) {
 		processes = runtime.NumCPU()
 	}
 	sessions = max(1, min(parts, processes, mostBuilders))
@@ -46,7 +46,9 @@ func Rooms(ctx context.Context, conn *pgx.Conn, parts int) (sessions int, each R
 	return sessions, each, nil
 }
 
-// here reports whether a server at the host is on this machine, as far as its name tells.
+// Here reports whether the connection's server is on this machine, as far as the name of its host tells.
+func Here(conn *pgx.Conn) bool { return here(conn.Config().Host) }
+
 func here(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.HasPrefix(host, "/") || host == "localhost" || ip != nil && ip.IsLoopback()
