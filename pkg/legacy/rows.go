@@ -30,7 +30,7 @@ func (q question) String() string {
 // keeps it in memory. A warning that the server raised while it read is a
 // Data failure, after all rows, and so is a row wider than the Reading allows.
 func (s *Snapshot) Rows(ctx context.Context, p *mapping.RowPlan, slice shard.Slice, yield func(shard.Row) error) error {
-	q := s.question(p, slice)
+	q := s.question(p, slice).directly(slice)
 	if _, err := rowsOf(p, slice.Rows); err != nil {
 		return shard.Fail(shard.Defect, "", fmt.Errorf("read the rows of %s: %w", q, err))
 	}
@@ -80,12 +80,15 @@ func (s *Snapshot) reader(q question, yield func(shard.Row) error) *reader {
 }
 
 func (r *reader) row(cells []value.Cell) error {
-	if n := width(cells); n > r.limit {
-		return r.tooWide(n)
-	}
 	unit, rest, err := r.unitOf(cells)
 	if err != nil {
 		return r.fault("", err)
+	}
+	if r.has != nil && !r.has(unit) {
+		return nil
+	}
+	if n := width(cells); n > r.limit {
+		return r.tooWide(n)
 	}
 	n := len(r.plan.SourceKey)
 	k, err := r.made.key(rest[:n], r.plan.SourceKinds)

@@ -11,7 +11,8 @@ import (
 )
 
 // session makes every connection read the same values from every server, by variables that need no privilege. Division by zero warns instead of becoming a silent
-// NULL; zero dates stay comparable, so NO_ZERO_DATE is off. Notes (an index that a comparison cannot use) are no warnings. What stands in comments is for MariaDB (M!) or MySQL (!50712) alone.
+// NULL; zero dates stay comparable, so NO_ZERO_DATE is off. Notes (an index that a comparison cannot use) are no warnings.
+// What a range of an index leads to is read in the order in which it is stored (mrr). What stands in comments is for MariaDB (M!) or MySQL (!50712) alone.
 var session = []string{
 	`SET NAMES utf8mb4 COLLATE utf8mb4_bin`,
 	`SET SESSION sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO',
@@ -20,7 +21,7 @@ var session = []string{
 		net_write_timeout = 600,
 		lock_wait_timeout = 60,
 		innodb_lock_wait_timeout = 60,
-		optimizer_switch = 'derived_merge=on',
+		optimizer_switch = 'derived_merge=on,mrr=on,mrr_cost_based=off',
 		max_seeks_for_key = 1,
 		sql_notes = 0
 		/*M! , max_statement_time = 0, in_predicate_conversion_threshold = 0 */

@@ -12,13 +12,16 @@ type question struct {
 	users mapping.Keyspace
 	plan  *mapping.RowPlan // nil for the users themselves
 	kind  shard.Kind
-	wave  string // the condition on users
-	only  clause // the condition on rows, by their keys
+	wave  string                 // the condition on users
+	only  clause                 // the condition on rows, by their keys
+	has   func(unit []byte) bool // tells whether a row that is read without its user has one; nil where rows are read with their users
 }
 
 // unit returns the expressions that the slice's range ranges over, with their kinds.
 func (q question) unit() ([]string, []keyspace.Kind) {
 	switch {
+	case q.has != nil:
+		return []string{q.plan.User}, q.users.Kinds
 	case q.kind.ByUser():
 		return []string{q.users.Key}, q.users.Kinds
 	case q.kind == shard.OwnKey:
@@ -82,6 +85,8 @@ func (q question) units(part clause) clause {
 		c := where(part)
 		c.sql = "SELECT " + named(exprs) + " FROM " + q.plan.From + c.sql + order
 		return c
+	case !q.plan.Joined && q.plan.Linked:
+		return q.strangers(part, order)
 	case !q.plan.Joined:
 		c := where(part, q.unknown())
 		c.sql = "SELECT " + named(exprs) + " FROM " + q.source() + c.sql + order
@@ -114,6 +119,8 @@ func (q question) rows(part clause) clause {
 	switch {
 	case q.own(q.plan):
 		fields = "(" + q.users.Key + "), " + fields
+	case q.has != nil:
+		return q.direct(fields, part)
 	case q.kind.ByUser():
 		// From users to rows, whatever the server thinks of its statistics; and the unit is spelled as the owner spells it.
 		c, filter := q.keys(part), where(q.filter(), q.only)

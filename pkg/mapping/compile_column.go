@@ -8,10 +8,13 @@ import (
 
 // columns compiles what feeds the target's columns.
 func (k *compiler) columns(e *entry) {
+	e.plan.Bare = !e.plan.Joined
 	for i := range e.Columns {
 		c, at := &e.Columns[i], len(e.plan.Select)
 		for _, expr := range c.expressions() {
 			e.plan.Select = append(e.plan.Select, expr.SQL)
+			_, column := e.column(expr)
+			e.plan.Bare = e.plan.Bare && column != nil && !column.Generated
 		}
 		k.column(e, c, at, e.types[i])
 	}

@@ -56,7 +56,10 @@ func (k *compiler) user(e *entry) {
 	}
 	if column == nil || !table.Indexed(column.Name) {
 		k.unindexed(e, table)
+		return
 	}
+	owner, _ := k.users.column(k.file.Users.Key[0])
+	e.plan.Linked = kind == keyspace.Integer && key != nil && owner.Indexed(key.Name)
 }
 
 // unindexed says what it costs that a shard cannot find its rows without a scan of the table.

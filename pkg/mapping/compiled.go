@@ -55,6 +55,8 @@ type RowPlan struct {
 	Many        bool            // the join may make several rows of one
 	Unowned     Unowned         // what becomes of rows whose user is NULL or not in the keyspace
 	Select      []string        // SQL expressions to read for each row
+	Linked      bool            // User and the users' key are integer columns that indexes begin with, so that either finds the other
+	Bare        bool            // what the mapping says is read of a row are columns of the row source as they are stored, which cannot fail
 
 	Columns    []FedColumn // the target's fed columns, in the order of COPY
 	KeyColumns []int       // positions in Columns of the read-back key: the primary key, or another fed unique key

@@ -14,6 +14,10 @@ type Slice struct {
 	Where string         // the wave's condition; empty for none
 	Only  []keyspace.Key // nil for all units of the range; else just these, which lie in it
 	Rows  []keyspace.Key // nil for all rows of the units; else just those that have one of these keys of the row source
+
+	// Has reports whether users of the range include the one who has the key, in the form of Row.Unit. It may be nil; else whose a row is need not
+	// be asked of the database.
+	Has func(unit []byte) bool
 }
 
 // A Counted is how many rows of an entry's row source belong to a slice, and how many of these a condition leaves out.

@@ -150,7 +150,7 @@ func (l *legacy) rows(e *mapping.RowPlan, s shard.Slice) (rows []shard.Row) {
 		switch {
 		case s.Kind == shard.Unowned && !known:
 			row(p.id, p.id, strconv.Itoa(p.id), strconv.Itoa(p.user), p.kind)
-		case s.Kind.ByUser() && known && l.in(s, p.user):
+		case s.Kind.ByUser() && (known || s.Has != nil) && l.in(s, p.user):
 			row(p.user, p.id, strconv.Itoa(p.id), strconv.Itoa(p.user), p.kind)
 			if id, again := l.again[p.id]; again {
 				row(p.user, p.id, strconv.Itoa(id), strconv.Itoa(p.user), p.kind)
@@ -161,6 +161,7 @@ func (l *legacy) rows(e *mapping.RowPlan, s shard.Slice) (rows []shard.Row) {
 }
 
 func (l *legacy) Counts(_ context.Context, entries []*mapping.RowPlan, s shard.Slice) (out []shard.Counted, err error) {
+	s.Has = nil
 	for _, e := range entries {
 		sources := map[string]bool{}
 		for _, row := range l.rows(e, s) {
@@ -177,6 +178,9 @@ func (l *legacy) Rows(_ context.Context, e *mapping.RowPlan, s shard.Slice, yiel
 	for _, row := range l.rows(e, s) {
 		unit, _ := strconv.Atoi(string(row.Unit))
 		warned = warned || l.warnings[unit]
+		if s.Has != nil && !s.Has(row.Unit) {
+			continue
+		}
 		if err := yield(row); err != nil {
 			return err
 		}

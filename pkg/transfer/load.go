@@ -138,7 +138,11 @@ func (m *move) once(ctx context.Context, lo, hi int) (failed *shard.Window, agai
 		}
 	}()
 	p := &pass{move: m, tally: newTally(m.mapping), counted: make([]bool, hi-lo), offset: int32(lo), fresh: map[int32]int{}}
-	err = p.run(ctx, m.slice(lo, hi), hi-lo)
+	s := m.slice(lo, hi)
+	if m.attempts == 0 { // else what cannot be read must be somebody's, and not a row of nobody's between them
+		s.Has = p.has
+	}
+	err = p.run(ctx, s, hi-lo)
 	if err == nil && !p.again {
 		err = p.list(ctx)
 	}
@@ -287,6 +291,12 @@ func (p *pass) position(key []byte) (unit int32, known bool) {
 		p.newest = unit
 	}
 	return unit, known
+}
+
+// has reports whether a key is one of the units'.
+func (p *pass) has(key []byte) bool {
+	_, known := p.position(key)
+	return known
 }
 
 // refused takes a row's unit out, and remembers whether rows of it are in the account already.

@@ -190,6 +190,22 @@ func TestPoison(t *testing.T) {
 		}
 	})
 
+	t.Run("a warning about a row of nobody, which was read with the others, keeps nobody out", func(t *testing.T) {
+		f := newFixture(32)
+		nobody := f.legacy.users[7]
+		f.legacy.users, f.legacy.warnings[nobody] = slices.Delete(f.legacy.users, 7, 8), true
+		r, err := f.move(t, users())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"31+0", "62+0"}, sums(t, r)); diff != "" {
+			t.Error(diff)
+		}
+		if f.legacy.reads != 2+2*2 {
+			t.Errorf("tables were read %d times", f.legacy.reads)
+		}
+	})
+
 	t.Run("a warning of the legacy server is isolated the same way", func(t *testing.T) {
 		f := newFixture(32)
 		f.legacy.warnings[7] = true
