@@ -49,7 +49,11 @@ func (r *Run) reopen(ctx context.Context) error {
 
 // takeOff takes off what stands, in the transaction that writes the definitions down, unless check refuses.
 func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
-	err := r.inTx(ctx, func(tx pgx.Tx) error {
+	before, err := r.ledger.Parts(ctx, r.m.Name) // which nobody else changes
+	if err != nil {
+		return err
+	}
+	err = r.inTx(ctx, func(tx pgx.Tx) error {
 		if err := target.Hold(ctx, tx, r.mapping.Fed()); err != nil {
 			return err
 		}
@@ -60,7 +64,7 @@ func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 		if err != nil {
 			return err
 		}
-		all, err := r.known(ctx, standing)
+		all, err := known(before, standing)
 		if err != nil {
 			return err
 		}
@@ -89,14 +93,10 @@ func (r *Run) takeOff(ctx context.Context, check func(pgx.Tx) error) error {
 	return nil
 }
 
-// known returns all parts, those that stand as the ledger remembers them from an earlier load: what a crash left half put back would else be
+// known returns all parts, those that stand as the ledger remembers them from before, from an earlier load: what a crash left half put back would else be
 // remembered as half.
-func (r *Run) known(ctx context.Context, standing []target.Part) (all []target.Part, err error) {
-	rows, err := r.ledger.Parts(ctx, r.m.Name)
-	if err != nil {
-		return nil, err
-	}
-	for _, row := range rows {
+func known(before []ledger.Part, standing []target.Part) (all []target.Part, err error) {
+	for _, row := range before {
 		part, err := partOf(row)
 		if err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"rehome/pkg/ledger"
 	"rehome/pkg/legacy"
@@ -63,12 +64,12 @@ func (p *Producer) Warnings(ctx context.Context) ([]string, error) {
 }
 
 func (p *Producer) compile(ctx context.Context) (*mapping.Compiled, *mapping.TargetCatalog, mapping.Faults, error) {
-	from, err := p.Legacy.Catalog(ctx)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	to, err := target.Catalog(ctx, p.Pool)
-	if err != nil {
+	var from *mapping.LegacyCatalog
+	var to *mapping.TargetCatalog
+	reading, inner := errgroup.WithContext(ctx)
+	reading.Go(func() (err error) { from, err = p.Legacy.Catalog(inner); return err })
+	reading.Go(func() (err error) { to, err = target.Catalog(inner, p.Pool); return err })
+	if err := reading.Wait(); err != nil {
 		return nil, nil, nil, err
 	}
 	c, warnings, err := mapping.Compile(ctx, p.File, from, to)

@@ -57,12 +57,16 @@ func (p *Producer) Reset(ctx context.Context) (*Removal, error) {
 	}
 	defer r.Close()
 	out := &Removal{Migration: r.m.Name}
+	before, err := r.ledger.Parts(ctx, r.m.Name)
+	if err != nil {
+		return nil, err
+	}
 	err = p.inTx(ctx, func(tx pgx.Tx) error {
 		standing, err := r.parts(ctx, tx, r.planned.Entries)
 		if err != nil {
 			return err
 		}
-		all, err := r.known(ctx, standing)
+		all, err := known(before, standing)
 		if err != nil {
 			return err
 		}
