@@ -46,6 +46,18 @@ type Window struct {
 	Entry  *mapping.RowPlan
 	Tuples []byte    // binary COPY tuples, one after the other, without header and trailer
 	Rows   []Arrived // what each tuple is
+	Ends   []int     // where each tuple ends in Tuples; nil where nobody knows
+}
+
+// Tuple returns the tuple of the row at the position, nil where Ends is.
+func (w *Window) Tuple(at int) []byte {
+	switch {
+	case w.Ends == nil:
+		return nil
+	case at == 0:
+		return w.Tuples[:w.Ends[0]]
+	}
+	return w.Tuples[w.Ends[at-1]:w.Ends[at]]
 }
 
 // An Outcome is what one shard came to, beside the rows that arrived.

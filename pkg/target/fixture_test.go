@@ -78,6 +78,7 @@ func window(e *mapping.RowPlan, rows ...[][]byte) *shard.Window {
 	for _, values := range rows {
 		w.Tuples = appendTuple(w.Tuples, values)
 		w.Rows = append(w.Rows, shard.Arrived{TargetKey: appendFields(nil, values[:len(e.KeyColumns)])})
+		w.Ends = append(w.Ends, len(w.Tuples))
 	}
 	return w
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"rehome/pkg/shard"
@@ -26,7 +27,7 @@ func (t *Tx) ReadBack(ctx context.Context, w *shard.Window, yield func(at int, t
 	}
 	t.met = slices.Grow(t.met[:0], len(w.Rows))[:len(w.Rows)]
 	clear(t.met)
-	reader := &reader{shape: s, rows: w.Rows, met: t.met, byKey: t.byKey, yield: yield}
+	reader := &reader{shape: s, window: w, met: t.met, byKey: t.byKey, yield: yield}
 	m, marked := t.marks[w]
 	delete(t.marks, w)
 	if marked && s.paged {
@@ -51,7 +52,7 @@ func (t *Tx) readPages(ctx context.Context, r *reader, m mark, first []byte) err
 		}
 		params, types, first = append(params, field[lengthWord:]), append(types, k.Type), rest
 	}
-	return r.stream(ctx, t.conn.PgConn(), query, params, types)
+	return r.stream(ctx, t.conn, query, params, types)
 }
 
 // readKeys reads the rows that are still absent by their key: those that went into free space of older pages, and those that an
@@ -62,7 +63,7 @@ func (t *Tx) readKeys(ctx context.Context, r *reader) error {
 	var missing [][]byte
 	for i, met := range r.met {
 		if !met {
-			missing = append(missing, r.rows[i].TargetKey)
+			missing = append(missing, r.window.Rows[i].TargetKey)
 		}
 	}
 	for len(missing) > 0 {
@@ -72,7 +73,7 @@ func (t *Tx) readKeys(ctx context.Context, r *reader) error {
 		if err != nil {
 			return err
 		}
-		if err := r.stream(ctx, t.conn.PgConn(), query, params, types); err != nil {
+		if err := r.stream(ctx, t.conn, query, params, types); err != nil {
 			return err
 		}
 	}
@@ -82,46 +83,83 @@ func (t *Tx) readKeys(ctx context.Context, r *reader) error {
 // A reader passes on each row of a window once. Rows mostly come in the order of the COPY.
 type reader struct {
 	*shape
-	rows       []shard.Arrived
+	window     *shard.Window
 	met        []bool
 	next       int            // behind the newest row that was met
-	byKey      map[string]int // filled when a row comes out of order
-	filled     bool
+	indexed    bool           // since a row has come out of order
+	sorted     bool           // the keys ascend, so that a row is found without byKey
+	byKey      map[string]int // else the positions of the rows
 	key, tuple []byte
 	yield      func(at int, tuple []byte) error
 }
 
-// stream passes on the rows of a query that have not been met. Others were passed on before, or belong to a window before this one
-// that shares its first page.
-func (r *reader) stream(ctx context.Context, conn *pgconn.PgConn, query string, params [][]byte, types []uint32) error {
-	return stream(ctx, conn, query, params, types, "read back "+r.full(), r.full(), func(values [][]byte) error {
-		r.key = r.key[:0]
-		for _, at := range r.at {
-			r.key = appendField(r.key, values[at])
+// stream passes on the rows of a query that have not been met, as they come.
+func (r *reader) stream(ctx context.Context, conn *pgx.Conn, query string, params [][]byte, types []uint32) error {
+	s := sieveOf(conn)
+	if s == nil {
+		return stream(ctx, conn.PgConn(), query, params, types, "read back "+r.full(), r.full(), func(values [][]byte) error {
+			r.tuple = appendTuple(r.tuple[:0], values)
+			return r.row(r.tuple)
+		})
+	}
+	var err error
+	s.on(func(tuple []byte) {
+		if err == nil {
+			err = r.row(tuple)
 		}
-		at := r.find()
-		if at < 0 || r.met[at] {
-			return nil
-		}
-		r.met[at], r.next = true, at+1
-		r.tuple = appendTuple(r.tuple[:0], values)
-		return r.yield(at, r.tuple)
 	})
+	defer s.off()
+	nobody := func([][]byte) error { return nil }
+	if streamed := stream(ctx, conn.PgConn(), query, params, types, "read back "+r.full(), r.full(), nobody); err == nil {
+		err = streamed
+	}
+	return err
 }
 
-// find returns the position of the row that has the key, -1 where the window has none.
-func (r *reader) find() int {
-	if r.next < len(r.rows) && bytes.Equal(r.rows[r.next].TargetKey, r.key) {
-		return r.next
+// row passes on a row that has not been met. Others were passed on before, or belong to a window before this one that shares its first page.
+func (r *reader) row(tuple []byte) error {
+	at, err := r.find(tuple)
+	if err != nil || at < 0 || r.met[at] {
+		return err
 	}
-	if !r.filled {
-		r.filled = true
-		clear(r.byKey)
-		for i := range r.rows {
-			r.byKey[string(r.rows[i].TargetKey)] = i
+	r.met[at], r.next = true, at+1
+	return r.yield(at, tuple)
+}
+
+// find returns the position of the row, -1 where the window has none with its key.
+func (r *reader) find(tuple []byte) (int, error) {
+	rows := r.window.Rows
+	if r.next < len(rows) && r.window.Ends != nil && bytes.Equal(r.window.Tuple(r.next), tuple) {
+		return r.next, nil // whose key is the same, as all is
+	}
+	var err error
+	if r.key, err = appendKey(r.key[:0], tuple, r.at); err != nil {
+		return -1, fmt.Errorf("read back %s: %w", r.full(), err)
+	}
+	if r.next < len(rows) && bytes.Equal(rows[r.next].TargetKey, r.key) {
+		return r.next, nil
+	}
+	return r.lookUp(), nil
+}
+
+// lookUp returns the position of the row that has the key, -1 where there is none.
+func (r *reader) lookUp() int {
+	rows := r.window.Rows
+	if !r.indexed {
+		r.indexed = true
+		r.sorted = slices.IsSortedFunc(rows, func(a, b shard.Arrived) int { return bytes.Compare(a.TargetKey, b.TargetKey) })
+		if !r.sorted {
+			clear(r.byKey)
+			for i := range rows {
+				r.byKey[string(rows[i].TargetKey)] = i
+			}
 		}
 	}
-	if at, known := r.byKey[string(r.key)]; known {
+	if r.sorted {
+		if at, known := slices.BinarySearchFunc(rows, r.key, func(row shard.Arrived, key []byte) int { return bytes.Compare(row.TargetKey, key) }); known {
+			return at
+		}
+	} else if at, known := r.byKey[string(r.key)]; known {
 		return at
 	}
 	return -1

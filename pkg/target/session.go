@@ -47,10 +47,12 @@ var settings = []setting{
 func Connect(ctx context.Context, config *pgx.ConnConfig, program string) (*pgx.Conn, error) {
 	config = config.Copy()
 	config.DialFunc = link.Dial
+	keepSieve := sieved(config)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, explain(config, err)
 	}
+	keepSieve(conn)
 	if err := prepare(ctx, conn, program); err != nil {
 		return nil, errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 	}

@@ -32,6 +32,24 @@ func appendTuple(dst []byte, values [][]byte) []byte {
 	return appendFields(dst, values)
 }
 
+// appendKey appends the fields of a tuple at the positions.
+func appendKey(dst, tuple []byte, positions []int) ([]byte, error) {
+	for _, at := range positions {
+		if len(tuple) < 2 {
+			return nil, errKeyShape
+		}
+		var field []byte
+		rest, err := tuple[2:], error(nil)
+		for range at + 1 {
+			if field, rest, err = cutField(rest); err != nil {
+				return nil, err
+			}
+		}
+		dst = append(dst, field...)
+	}
+	return dst, nil
+}
+
 var errKeyShape = errors.New("a key does not consist of its columns' length words and bytes")
 
 // cutField cuts the first field, length word included, off a key.

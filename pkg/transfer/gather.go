@@ -26,7 +26,7 @@ func (w *window) attributes(row shard.Row, ending mapping.Ending) {
 		return
 	}
 	came := attributed(w.Entry.Gather, row.Attributes, ending)
-	unit := w.pass.index[string(row.Unit)]
+	unit, _ := w.pass.position(row.Unit)
 	for _, t := range []*shard.Table{w.pass.tally.table(w.Entry.Gather.Plan), w.pass.tally.sum(unit, w.Entry.Gather.Plan)} {
 		*t = t.Plus(came)
 	}

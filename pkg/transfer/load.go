@@ -287,7 +287,7 @@ func (p *pass) position(key []byte) (unit int32, known bool) {
 			return at, true
 		}
 	}
-	if unit, known = p.index[string(key)]; known {
+	if unit, known = p.unit(key); known {
 		p.newest = unit
 	}
 	return unit, known

@@ -30,17 +30,16 @@ func (m *Memory) giveBack(room []byte, ends []int, limit int) {
 	m.ends = ends
 }
 
-// numbered returns the canonical keys of the units, and the position of each, as long as no other shard is moved.
+// numbered returns the canonical keys of the units, and an empty index that has room for them, as long as no other shard is moved.
 func (m *Memory) numbered(units []keyspace.Key) (names []string, index map[string]int32) {
 	if m.index == nil || len(m.names) > 4*len(units) { // to clear a large map for a small shard takes longer than to make a small one
-		m.names, m.index = nil, make(map[string]int32, len(units))
+		m.names, m.index = nil, map[string]int32{}
 	}
 	clear(m.names)
 	clear(m.index)
 	m.names = m.names[:0]
-	for i, key := range units {
+	for _, key := range units {
 		m.names = append(m.names, key.Text())
-		m.index[m.names[i]] = int32(i)
 	}
 	return m.names, m.index
 }

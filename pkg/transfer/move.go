@@ -121,7 +121,7 @@ type move struct {
 	base    shard.Slice
 	units   []keyspace.Key
 	names   []string         // canonical key of each of the units
-	index   map[string]int32 // and its position
+	index   map[string]int32 // and its position; empty until somebody is looked for
 	dropped bool             // units of the range are missing from units, as the ledger holds them
 
 	quarantined map[int32]string // unit to cause
@@ -151,10 +151,38 @@ func (m *move) readUnits(ctx context.Context, where string, book Holder) error {
 	}
 	m.units = units
 	m.names, m.index = m.memory.numbered(units)
-	if len(m.index) != len(units) {
+	if !ascending(m.names) && m.indexed() != len(units) {
 		return shard.Failf(shard.Schema, "the key that shard %s ranges over is not unique: %d keys for %d units", m.shard, len(m.index), len(units))
 	}
 	return nil
+}
+
+// ascending reports whether each text is above the one before, be it as numbers are, so that none is there twice.
+func ascending(texts []string) bool {
+	asTexts, asNumbers := true, true
+	for i := 1; i < len(texts) && (asTexts || asNumbers); i++ {
+		above := texts[i-1] < texts[i]
+		asTexts = asTexts && above
+		asNumbers = asNumbers && (len(texts[i-1]) < len(texts[i]) || len(texts[i-1]) == len(texts[i]) && above)
+	}
+	return asTexts || asNumbers
+}
+
+// indexed fills the index where it is empty, and returns how many keys it has.
+func (m *move) indexed() int {
+	if len(m.index) == 0 {
+		for i, name := range m.names {
+			m.index[name] = int32(i)
+		}
+	}
+	return len(m.index)
+}
+
+// unit returns the position of a unit's canonical key.
+func (m *move) unit(key []byte) (unit int32, known bool) {
+	m.indexed()
+	unit, known = m.index[string(key)]
+	return unit, known
 }
 
 func without(units []keyspace.Key, held map[int]bool) []keyspace.Key {

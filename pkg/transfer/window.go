@@ -16,7 +16,6 @@ import (
 type window struct {
 	pass    *pass
 	encoder *mapping.Encoder
-	ends    []int // where each tuple ends in Tuples
 	listing *listing
 	sent    int                 // bytes of Tuples that the target has
 	met     map[string]struct{} // source rows, where a join may make several rows of one; else nil
@@ -27,7 +26,7 @@ type window struct {
 
 func newWindow(plan *mapping.RowPlan, p *pass) *window {
 	w := &window{pass: p, encoder: plan.NewEncoder(), Window: shard.Window{Entry: plan}}
-	w.Tuples, w.ends = p.memory.window()
+	w.Tuples, w.Ends = p.memory.window()
 	w.empty()
 	if plan.Many {
 		w.met = map[string]struct{}{}
@@ -38,7 +37,7 @@ func newWindow(plan *mapping.RowPlan, p *pass) *window {
 // empty makes the window one without rows.
 func (w *window) empty() {
 	w.listing = w.pass.memory.listing()
-	w.Tuples, w.ends, w.Rows, w.sent = w.Tuples[:0], w.ends[:0], w.listing.rows, 0
+	w.Tuples, w.Ends, w.Rows, w.sent = w.Tuples[:0], w.Ends[:0], w.listing.rows, 0
 }
 
 // first reports whether a row is the first that the join makes of its source row: that one is counted.
@@ -120,7 +119,7 @@ func (w *window) take(ctx context.Context, unit int32, row shard.Row, first bool
 	}
 	clear(row.Cells) // a wide row is not needed twice
 	w.Tuples = tuples
-	w.ends = append(w.ends, len(tuples))
+	w.Ends = append(w.Ends, len(tuples))
 	arrived.Digest = checksum.Row(w.Entry.Into, tuples[start:])
 	w.Rows = append(w.Rows, arrived)
 	if !first {
@@ -200,7 +199,7 @@ func (w *window) flush(ctx context.Context) error {
 // end gives the memory back, except of a pass that has failed: the target may still be sending it.
 func (w *window) end() {
 	m := w.pass.memory
-	m.giveBack(w.Tuples, w.ends, 2*w.pass.limits.WindowBytes)
+	m.giveBack(w.Tuples, w.Ends, 2*w.pass.limits.WindowBytes)
 	m.listings = append(m.listings, w.listing)
 }
 
@@ -211,11 +210,7 @@ func (w *window) readBack(ctx context.Context) error {
 		if err := seen.once(at); err != nil {
 			return err
 		}
-		start := 0
-		if at > 0 {
-			start = w.ends[at-1]
-		}
-		if sent := w.Tuples[start:w.ends[at]]; !bytes.Equal(sent, tuple) {
+		if sent := w.Tuple(at); !bytes.Equal(sent, tuple) {
 			return altered(w.Entry, sent, tuple)
 		}
 		t.Stored = t.Stored.Add(w.Rows[at].Digest) // the same bytes have the same digest
