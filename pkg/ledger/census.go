@@ -73,18 +73,26 @@ func scanCell(row pgx.CollectableRow) (c Cell, err error) {
 // those who arrived and those who were quarantined. The shards reach over the cells' edges, and so do the hashes; whom a redo was the first to read is
 // among them wherever they belong. OFFSET 0 has PostgreSQL look each shard up: before the ledger's statistics are gathered it would go through all rosters.
 func (l *Ledger) Tried(ctx context.Context, name string, first, limit int) ([]int64, error) {
+	hashes, err := l.called(ctx, name, first, limit)
+	slices.Sort(hashes)
+	return slices.Compact(hashes), err
+}
+
+// called is Tried in the order in which the shards read the users, or nearly, in which one may be there more than once.
+func (l *Ledger) called(ctx context.Context, name string, first, limit int) ([]int64, error) {
 	what := fmt.Sprintf("ask whom migration %s tried in cells %d to %d", name, first, limit)
 	// A roster comes as it is stored: to make rows of its hashes would cost the server more than all else that the census asks.
 	rows, err := l.pool.Query(ctx, `
 		WITH s AS MATERIALIZED (
-			SELECT ordinal, generation FROM rehome.shard WHERE migration = $1 AND int4range(cell_first, cell_limit) && int4range($2, $3)
-			 UNION SELECT ordinal, generation FROM rehome.shard WHERE migration = $1 AND kind = 'redo'
+			SELECT cell_first, ordinal, generation FROM rehome.shard WHERE migration = $1 AND int4range(cell_first, cell_limit) && int4range($2, $3)
+			 UNION SELECT cell_first, ordinal, generation FROM rehome.shard WHERE migration = $1 AND kind = 'redo'
 		)
-		SELECT r.hashes
+		(SELECT r.hashes
 		  FROM s CROSS JOIN LATERAL (
-		      SELECT r.hashes FROM rehome.roster r
+		      SELECT r.block, r.hashes FROM rehome.roster r
 		       WHERE r.migration = $1 AND r.ordinal = s.ordinal AND r.generation = s.generation AND r.of_kind = 'users' AND NOT r.redo OFFSET 0
 		  ) AS r
+		 ORDER BY s.cell_first, s.ordinal, s.generation, r.block)
 		UNION ALL
 		SELECT ARRAY[x.user_hash]
 		  FROM s CROSS JOIN LATERAL (
@@ -104,8 +112,7 @@ func (l *Ledger) Tried(ctx context.Context, name string, first, limit int) ([]in
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	slices.Sort(hashes)
-	return slices.Compact(hashes), nil
+	return hashes, nil
 }
 
 // A Census compares whom the plan found with whom the ledger holds, user by user.
@@ -134,7 +141,7 @@ func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
 	var window []Cell
 	first, users := 0, 0
 	flush := func() error {
-		tried, err := l.Tried(ctx, name, first, first+len(window))
+		tried, err := l.called(ctx, name, first, first+len(window))
 		if err == nil {
 			c.compare(window, first, tried, open)
 			first, users, window = first+len(window), 0, window[:0]
@@ -173,8 +180,9 @@ func (l *Ledger) Census(ctx context.Context, name string) (Census, error) {
 	return c, nil
 }
 
-// compare counts the users of a run of cells by whom was tried, in order.
+// compare counts the users of a run of cells by whom was tried.
 func (c *Census) compare(window []Cell, first int, tried []int64, open []span) {
+	names := attendance{tried: tried}
 	for i, cell := range window {
 		_, pending := slices.BinarySearchFunc(open, first+i, func(s span, cell int) int {
 			switch {
@@ -187,9 +195,8 @@ func (c *Census) compare(window []Cell, first int, tried []int64, open []span) {
 		})
 		for _, hash := range cell.Hashes {
 			c.Planned++
-			_, found := slices.BinarySearch(tried, hash)
 			switch {
-			case found:
+			case names.has(hash):
 				c.Appeared--
 			case pending:
 				c.Pending++
@@ -198,6 +205,39 @@ func (c *Census) compare(window []Cell, first int, tried []int64, open []span) {
 			}
 		}
 	}
+}
+
+// An attendance tells who is among those who were tried, of whom most are asked about in the order in which they were: to sort them takes longer.
+type attendance struct {
+	tried  []int64
+	next   int     // behind the newest who was found in order
+	looks  int     // how often one was looked for among all
+	sorted []int64 // once that was too often
+}
+
+const (
+	closeBy   = 16 // how far behind the newest the next one is: those between have appeared since the plan
+	mostLooks = 32 // about what it takes to sort
+)
+
+func (a *attendance) has(hash int64) bool {
+	near := a.tried[a.next:min(a.next+closeBy, len(a.tried))]
+	if at := slices.Index(near, hash); at >= 0 {
+		a.next += at + 1
+		return true
+	}
+	if a.looks++; a.looks <= mostLooks {
+		at := slices.Index(a.tried, hash)
+		if at >= 0 {
+			a.next = at + 1
+		}
+		return at >= 0
+	}
+	if a.sorted == nil {
+		a.sorted = slices.Sorted(slices.Values(a.tried))
+	}
+	_, found := slices.BinarySearch(a.sorted, hash)
+	return found
 }
 
 // span is a run of cells, First up to but not including Limit.

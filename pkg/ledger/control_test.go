@@ -248,6 +248,11 @@ func TestSpeedOfShards(t *testing.T) {
 	b.exec(`UPDATE rehome.shard SET wave = wave + 9 WHERE ordinal = 1`) // may stand behind a gate
 	want("10 in 4s, lightest 10 true")
 	b.exec(`UPDATE rehome.shard SET wave = wave - 9 WHERE ordinal = 1`)
+	b.exec(`UPDATE rehome.shard SET kind = 'late', wave = 1, weight = 3 WHERE ordinal = 2`) // with the last of the mapping's waves
+	want("10 in 4s, lightest 3 true")
+	b.exec(`UPDATE rehome.shard SET wave = 2 WHERE ordinal = 2`) // behind a gate
+	want("10 in 4s, lightest 5 true")
+	b.exec(`UPDATE rehome.shard SET weight = 10 WHERE ordinal = 2`)
 	b.claim(conn, id(m, 1), Claimed) // in work
 	want("10 in 4s, lightest 10 true")
 	b.exec(`DELETE FROM rehome.shard WHERE ordinal = 2`)

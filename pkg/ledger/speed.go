@@ -2,11 +2,8 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // recently is how many shards Speed looks at.
@@ -28,17 +25,21 @@ func (l *Ledger) Speed(ctx context.Context, name string) (weight int64, took tim
 }
 
 // Lightest returns the least weight of the migration's shards that nobody has in work and that may be done: of the first wave that has any, as what is
-// behind it may wait for a gate. It is found unless there is none.
+// behind it may wait for a gate, and with the last of the mapping's waves of the rest, which waits for none. It is found unless there is none.
 func (l *Ledger) Lightest(ctx context.Context, name string) (weight int64, found bool, err error) {
+	var least *int64
 	err = l.pool.QueryRow(ctx, `
-		SELECT min(weight) FROM rehome.shard
-		 WHERE migration = $1 AND state = 'planned' AND kind <> 'audit' AND holder IS NULL
-		 GROUP BY wave ORDER BY wave LIMIT 1`, name).Scan(&weight)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, false, nil
-	}
+		WITH free AS MATERIALIZED (
+			SELECT wave, weight FROM rehome.shard WHERE migration = $1 AND state = 'planned' AND kind <> 'audit' AND holder IS NULL
+		), first AS (SELECT min(wave) AS wave FROM free), rest AS (SELECT max(wave) AS wave FROM rehome.shard WHERE migration = $1 AND kind = 'late')
+		SELECT min(free.weight)
+		  FROM free, first, rest
+		 WHERE free.wave = first.wave OR free.wave = rest.wave AND first.wave = rest.wave - 1`, name).Scan(&least)
 	if err != nil {
 		return 0, false, fmt.Errorf("ask for the lightest shard of migration %s: %w", name, err)
 	}
-	return weight, true, nil
+	if least == nil {
+		return 0, false, nil
+	}
+	return *least, true, nil
 }
