@@ -180,7 +180,7 @@ func TestUsers(t *testing.T) {
 		if err := complete(p, w); err != nil {
 			t.Error(err)
 		}
-		if got := []int64{p.Cells[0].Users, p.Cells[4].Users}; !slices.Equal(got, []int64{2, 6}) {
+		if got := []int64{p.Cells[0].Users, p.Cells[4].Users}; !slices.Equal(got, []int64{2, 5}) {
 			t.Errorf("cells of %d users", got)
 		}
 	})

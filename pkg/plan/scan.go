@@ -23,18 +23,22 @@ type roll struct {
 	waves  [][]uint16     // of the users; nil where there is one wave alone
 }
 
-// A part is fine enough for cells to be cut between two: a shard has so many of its own weight, and none has more users than the second.
+// A part is fine enough for cells to be cut between two: a shard has so many of its own weight, and none has more users than mostUsers. As each part keeps a
+// key, it has leastUsers where a shard has a few rows for each of them, however light shards are.
 const (
-	finest    = 1024
-	mostUsers = 64
-	blockOf   = 1024 // parts
+	finest     = 1024
+	leastUsers = 16
+	leastEach  = 16 // rows
+	mostUsers  = 64
+	blockOf    = 1024 // parts
 )
 
 func newRoll(weight int64, waves int) roll {
 	if weight == 0 {
 		weight = mapping.DefaultShardRows
 	}
-	r := roll{stride: int(min(max(1, weight/finest), mostUsers))}
+	least := min(leastUsers, max(1, weight/leastEach))
+	r := roll{stride: int(min(max(least, weight/finest), mostUsers))}
 	if waves > 1 {
 		r.waves = [][]uint16{}
 	}
