@@ -18,18 +18,24 @@ func (s *slot) shorten(ctx context.Context, claim ledger.Claim, mapped fitted) *
 	if sh := &claim.Shard; part == 0 || sh.Weight <= part || sh.Weight < 2*leastPart || !sh.Kind.Divisible() {
 		return nil
 	}
-	h, err := s.halve(ctx, &claim.Shard, mapped.Compiled)
+	e, err := s.inHalves(ctx, claim, mapped.Compiled)
 	if err != nil {
 		// To move it will meet the same, and knows what to say of it.
 		s.Log.DebugContext(ctx, "a shard that would take long is not split", "migration", s.Migration, "shard", claim.Shard.Ordinal, "err", err)
-		return nil
 	}
-	if h.cut == nil {
-		return nil
+	return e
+}
+
+// inHalves splits a claimed shard in two; nil where it cannot be.
+func (s *slot) inHalves(ctx context.Context, claim ledger.Claim, m *mapping.Compiled) (e *ending, err error) {
+	defer s.recovered(ctx, "split", &claim.Shard, &err)
+	h, err := s.halve(ctx, &claim.Shard, m)
+	if err != nil || h.cut == nil {
+		return nil, err
 	}
 	children, err := s.Ledger.SplitAs(ctx, claim, h.cut, h.users, h.weight)
-	e := s.divided(claim, children, err)
-	return &e
+	ended := s.divided(claim, children, err)
+	return &ended, nil
 }
 
 // A half of a shard is what lies up to the cut; nil where there is none.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rehome/pkg/ledger"
+	"rehome/pkg/mapping"
 	"rehome/pkg/shard"
 )
 
@@ -46,6 +47,22 @@ func (d *desk) ends(tasks []shard.Task) (splits int) {
 
 func TestLongShard(t *testing.T) {
 	t.Parallel()
+	t.Run("a panic in the search for its halves ends no worker: it is moved whole", func(t *testing.T) {
+		t.Parallel()
+		d, tasks := longDesk(t, 5*time.Millisecond, tripsLegacy(5000)...)
+		mapped := d.mapped
+		broken := *mapped.Compiled
+		broken.Plans = append([]*mapping.RowPlan{nil}, broken.Plans...)
+		mapped.Compiled = &broken
+		claim, err := d.slot.claim(t.Context(), tasks[0])
+		d.must(err)
+		if e := d.slot.shorten(t.Context(), claim, mapped); e != nil {
+			t.Fatalf("it is %s", e.what)
+		}
+		if e := d.slot.claimed(t.Context(), claim, d.mapped); e.what != "done" {
+			t.Errorf("%s, %v", e.what, e.err)
+		}
+	})
 	t.Run("a shard that would take too long is split before it begins, by rows, until no part does, and all arrives once", func(t *testing.T) {
 		t.Parallel()
 		d, tasks := longDesk(t, 5*time.Millisecond, tripsLegacy(5000)...)

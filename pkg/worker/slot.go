@@ -307,14 +307,17 @@ func (s *slot) divided(claim ledger.Claim, children [2]shard.Shard, err error) e
 	return ending{claim: claim, what: fmt.Sprintf("split into %d and %d", children[0].Ordinal, children[1].Ordinal), ack: true}
 }
 
-// move runs the one transaction. A panic is a defect of ours that this shard has met: it is counted, and ends no other shard.
+// recovered, deferred, makes an error of a panic, which is a defect of ours that this shard has met: it is counted, and ends no other shard.
+func (s *slot) recovered(ctx context.Context, doing string, sh *shard.Shard, err *error) {
+	if panicked := recover(); panicked != nil {
+		s.Log.ErrorContext(ctx, "a shard made the worker panic, please report it", "shard", sh.Ordinal, "stack", string(debug.Stack()))
+		*err = shard.Failf(shard.Defect, "%s shard %s: panic of type %T", doing, sh.ID, panicked) // its text may hold a value
+	}
+}
+
+// move runs the one transaction.
 func (s *slot) move(ctx context.Context, claim ledger.Claim, mapped fitted) (receipt *shard.Receipt, err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			s.Log.ErrorContext(ctx, "a shard made the worker panic, please report it", "shard", claim.Shard.Ordinal, "stack", string(debug.Stack()))
-			receipt, err = nil, shard.Failf(shard.Defect, "move shard %s: panic of type %T", claim.Shard.ID, panicked) // its text may hold a value
-		}
-	}()
+	defer s.recovered(ctx, "move", &claim.Shard, &err)
 	claim.TraceID = traceID(ctx)
 	book, err := s.Ledger.Begin(ctx, s.conn, claim)
 	if err != nil {

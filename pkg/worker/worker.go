@@ -72,6 +72,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.holder, w.meters = uuid.New(), newMeters(w.Migration)
 	w.meters.begin(ctx)
 	defer w.observe()()
+	defer collectLess()()
 	tasks, err := w.Queue.Tasks(w.Migration)
 	if err != nil {
 		return err
