@@ -38,12 +38,15 @@ func appendKey(dst, tuple []byte, positions []int) ([]byte, error) {
 		if len(tuple) < 2 {
 			return nil, errKeyShape
 		}
-		var field []byte
-		rest, err := tuple[2:], error(nil)
-		for range at + 1 {
-			if field, rest, err = cutField(rest); err != nil {
+		field, rest, err := cutField(tuple[2:])
+		for range at {
+			if err != nil {
 				return nil, err
 			}
+			field, rest, err = cutField(rest)
+		}
+		if err != nil {
+			return nil, err
 		}
 		dst = append(dst, field...)
 	}
