@@ -182,7 +182,7 @@ func (a *again) release(ctx context.Context) error {
 // roster names all units, also those that were kept out: rows of theirs may stand in a conflict.
 func (a *again) name(ctx context.Context) error {
 	rows := a.roster(a.units, nil, nil)
-	return a.writeRoster(ctx, rows)
+	return a.copy(ctx, "roster", rosterColumns, len(rows), func(n int) []any { return rows[n].values() })
 }
 
 // sums keeps the counts of the units that are not what they were; a guest's are added.

@@ -31,9 +31,6 @@ func (b *Book) Close(ctx context.Context, o shard.Outcome) error {
 	if err != nil {
 		return err
 	}
-	if err := b.writeRoster(ctx, b.read); err != nil {
-		return err
-	}
 	if err := b.turnDone(ctx, &r, waves); err != nil {
 		return err
 	}
@@ -101,6 +98,21 @@ func (b *Book) writeRead(ctx context.Context, o *shard.Outcome, units []unit) er
 	return b.copy(ctx, "user_state", columns, len(out), func(n int) []any {
 		return []any{checksum.Key(keys[n]), keys[n], "quarantined", o.Quarantined[out[n]]}
 	})
+}
+
+// A rosterRow names units of one family and block.
+type rosterRow struct {
+	family
+	block  int
+	redo   bool
+	keys   [][]byte // nil for a unit that is of another family, or left out
+	counts []byte
+}
+
+var rosterColumns = []string{"block", "of_kind", "entry", "redo", "keys", "hashes", "counts"}
+
+func (r *rosterRow) values() []any {
+	return []any{r.block, r.of, r.entry, r.redo, &keyArray{keys: r.keys}, &hashArray{keys: r.keys}, r.counts}
 }
 
 // roster names the units but those that are left out, in rows of one family and block each.
@@ -202,13 +214,18 @@ func copyRows(ctx context.Context, tx pgx.Tx, id shard.ID, table string, columns
 	return nil
 }
 
-// turnDone writes that the shard is applied, and turns it to done, in one round trip.
+// turnDone writes the roster of who was read for the first time, that the shard is applied, and turns it to done, in one round trip.
 func (b *Book) turnDone(ctx context.Context, r *shard.Receipt, waves []byWave) error {
 	var changed any // NULL, and not the JSON null, where there are none
 	if waves != nil {
 		changed = waves
 	}
 	var batch pgx.Batch
+	for _, row := range b.read {
+		batch.Queue(`
+			INSERT INTO rehome.roster (migration, ordinal, generation, block, of_kind, entry, redo, keys, hashes, counts)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, append([]any{r.Migration, r.Ordinal, r.Generation}, row.values()...)...)
+	}
 	batch.Queue(insertEvent, r.Migration, r.Ordinal, r.Generation, b.claim.Token, "applied", struct{}{})
 	batch.Queue(`
 		UPDATE rehome.shard
@@ -222,6 +239,11 @@ func (b *Book) turnDone(ctx context.Context, r *shard.Receipt, waves []byWave) e
 
 // done reads what became of turnDone's statements.
 func (b *Book) done(results pgx.BatchResults, r *shard.Receipt) error {
+	for range b.read {
+		if _, err := results.Exec(); err != nil {
+			return fmt.Errorf("write the roster of shard %s: %w", r.ID, err)
+		}
+	}
 	if _, err := results.Exec(); sqlState(err) == uniqueViolation {
 		return shard.Fail(shard.Stale, "", fmt.Errorf("log that shard %s is applied: %w", r.ID, err))
 	} else if err != nil {
