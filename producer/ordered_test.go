@@ -23,9 +23,8 @@ tables:
 	ordered = "ordered_uuids: [user, post]\n"
 )
 
-// The server's other databases are written to meanwhile.
 var (
-	unorderedMapping = strings.Replace(labHead, "time_zone: UTC}", "time_zone: UTC, accept_unproved: others write there}", 1) + unorderedTables
+	unorderedMapping = labBeside + unorderedTables
 	orderedMapping   = unorderedMapping + ordered
 )
 

@@ -31,7 +31,7 @@ func TestStatisticsOfAllTables(t *testing.T) {
 		CREATE TABLE app.posts (id int PRIMARY KEY, user_id uuid REFERENCES app.users); CREATE TABLE app.plain (id int PRIMARY KEY, user_id int);
 		ALTER TABLE app.users SET (autovacuum_enabled = off); ALTER TABLE app.tags SET (autovacuum_enabled = off);
 		ALTER TABLE app.posts SET (autovacuum_enabled = off); ALTER TABLE app.plain SET (autovacuum_enabled = off);`,
-		labHead+`users: {from: users, key: id, shard_rows: 1000}
+		labBeside+`users: {from: users, key: id, shard_rows: 1000}
 tables:
   - {into: app.users, from: users, user: id, columns: {id: {uuid: user, of: id}, name: name, lid: id}}
   - {into: app.tags, from: tags, user: user_id, columns: {id: id, user_id: user_id}}
