@@ -52,7 +52,7 @@ func (a *arena) contestants() []contestant {
 }
 
 // inPlace marks who loads into the tables just as they are, as most people do; rehome and pgloader can take the indexes off for themselves.
-const inPlace = ", indexes in place"
+const inPlace = " (indexes in place)"
 
 // try has a contestant load once in each of its ways, and leaves it the fastest. Afterwards nobody finds anything cold.
 func (a *arena) try(c *contestant) {
