@@ -9,9 +9,9 @@ import (
 )
 
 // TestHalvesAreQueuedAtOnce has a shard split by its worker, as all that would take longer than a moment are. Its halves do not wait for the next sweep.
+// It runs alone, or others would write to the server.
 func TestHalvesAreQueuedAtOnce(t *testing.T) {
-	t.Parallel()
-	l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, name TEXT); INSERT INTO users SELECT seq, 'n' FROM seq_1_to_20000;`, labUsersTable, labBeside+`
+	l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, name TEXT); INSERT INTO users SELECT seq, 'n' FROM seq_1_to_20000;`, labUsersTable, labHead+`
 users: {from: users, key: id, shard_rows: 10000}
 tables:
   - {into: app.users, from: users, user: id, columns: {id: {uuid: user, of: id}, name: name, lid: id}}

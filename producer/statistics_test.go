@@ -22,7 +22,6 @@ tables:
 
 // Statistics are gathered of each table when nothing more is done to it: at once, behind its last index, or behind the foreign keys.
 func TestStatisticsOfAllTables(t *testing.T) {
-	t.Parallel()
 	l := newLab(t, `CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20)); INSERT INTO users SELECT seq, CONCAT('n', seq) FROM seq_1_to_500;
 		CREATE TABLE tags (id INT PRIMARY KEY, user_id INT, KEY (user_id)); INSERT INTO tags SELECT seq, seq FROM seq_1_to_400;
 		CREATE TABLE posts (id INT PRIMARY KEY, user_id INT, KEY (user_id)); INSERT INTO posts SELECT seq, seq FROM seq_1_to_300;
@@ -31,7 +30,7 @@ func TestStatisticsOfAllTables(t *testing.T) {
 		CREATE TABLE app.posts (id int PRIMARY KEY, user_id uuid REFERENCES app.users); CREATE TABLE app.plain (id int PRIMARY KEY, user_id int);
 		ALTER TABLE app.users SET (autovacuum_enabled = off); ALTER TABLE app.tags SET (autovacuum_enabled = off);
 		ALTER TABLE app.posts SET (autovacuum_enabled = off); ALTER TABLE app.plain SET (autovacuum_enabled = off);`,
-		labBeside+`users: {from: users, key: id, shard_rows: 1000}
+		labHead+`users: {from: users, key: id, shard_rows: 1000}
 tables:
   - {into: app.users, from: users, user: id, columns: {id: {uuid: user, of: id}, name: name, lid: id}}
   - {into: app.tags, from: tags, user: user_id, columns: {id: id, user_id: user_id}}

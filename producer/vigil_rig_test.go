@@ -66,9 +66,8 @@ type vigil struct {
 	addresses  map[string]string // of the health listeners, by process
 	pages      string            // address of the dashboard
 	watching   errgroup.Group
-	scrapes    []time.Duration     // how long they took
-	exported   map[string][][]byte // by process, what its newest scrapes have shown: the last one may meet a process that is closing
-	pushed     [][]byte            // to the collector, of metrics
+	scrapes    []time.Duration // how long they took
+	pushed     [][]byte        // to the collector, of metrics
 	report     report.Report
 	producer   *programs.Process
 	worker     [2]*programs.Process
@@ -78,7 +77,7 @@ type vigil struct {
 func newVigil(t *testing.T) *vigil {
 	t.Helper()
 	programs.Build(t) // which is no part of the limit
-	n := &vigil{lab: newLab(t, nightLegacy, nightTarget, nightMapping), nats: sandbox.NATS(t), addresses: map[string]string{}, pages: sandbox.Address(t), exported: map[string][][]byte{}}
+	n := &vigil{lab: newLab(t, nightLegacy, nightTarget, nightMapping), nats: sandbox.NATS(t), addresses: map[string]string{}, pages: sandbox.Address(t)}
 	ctx, cancel := context.WithTimeout(t.Context(), nightLimit)
 	t.Cleanup(cancel)
 	n.ctx = ctx
@@ -143,7 +142,6 @@ func (n *vigil) watches(name, address string, p *programs.Process) {
 			if path == "/metrics" {
 				n.mu.Lock()
 				n.scrapes = append(n.scrapes, time.Since(began))
-				n.exported[name] = append(n.exported[name][max(0, len(n.exported[name])-newest+1):], body)
 				n.mu.Unlock()
 			}
 		}
@@ -156,9 +154,6 @@ func (n *vigil) watches(name, address string, p *programs.Process) {
 		}
 	}
 }
-
-// newest is how many scrapes of a process are kept.
-const newest = 20
 
 // get asks for an address, with a header or none, whose answer's header is kept.
 func (n *vigil) get(address string, header ...string) ([]byte, error) {
@@ -255,9 +250,6 @@ func (n *vigil) streams() {
 	}
 }
 
-// either is the exit status of a command that may succeed or not.
-const either = -1
-
 // commands runs a command of the producer, which must end with the given status, and keeps what it writes.
 func (n *vigil) commands(exit int, args ...string) {
 	n.Helper()
@@ -268,7 +260,7 @@ func (n *vigil) runs(program string, exit int, args ...string) []byte {
 	n.Helper()
 	p := n.dir.Start(n.T, program, []string{"LEGACY_DSN=" + n.legacy, "TARGET_DSN=" + n.target, "NATS_URL=" + n.nats.URL(),
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + n.collector.URL}, args...)
-	if got := p.Wait(n.ctx); got != exit && exit != either {
+	if got := p.Wait(n.ctx); got != exit {
 		n.Fatalf("%s %s ends with %d, want %d:\n%s%s", program, strings.Join(args, " "), got, exit, p.Stdout(), p.Stderr())
 	}
 	out := p.Stdout() + p.Stderr()

@@ -2,13 +2,11 @@ package main_test
 
 import (
 	"bytes"
-	"slices"
 	"testing"
 )
 
-// One run is enough to see what it tells: its metrics, and that nothing in them, or in anything else that leaves the processes, is a value of a row.
+// It runs alone, as what others write to the server that the tests share would be a change since a shard died. One run is enough to see what it tells: its metrics, and that nothing in them, or in anything else that leaves the processes, is a value of a row.
 func TestVigil(t *testing.T) {
-	t.Parallel()
 	n := newVigil(t)
 	n.passes()
 	t.Run("metrics", n.metrics)
@@ -20,8 +18,7 @@ func TestVigil(t *testing.T) {
 				t.Errorf("nothing was kept of %s", where)
 			}
 		}
-		// Either worker may have done it all.
-		if !bytes.Contains(slices.Concat(n.latest("worker-0 /metrics as OpenMetrics"), n.latest("worker-1 /metrics as OpenMetrics")), []byte(`trace_id="`)) {
+		if !bytes.Contains(n.latest("worker-0 /metrics as OpenMetrics"), []byte(`trace_id="`)) {
 			t.Error("no duration leads to its trace")
 		}
 		for _, leak := range n.leaks(nightSecrets()) {

@@ -29,7 +29,7 @@ const memoryTarget = `
 
 const memoryMapping = `
 name: memory
-legacy: {time_zone: UTC, accept_unproved: other tests write to this server}
+legacy: {time_zone: UTC}
 users: {from: users, key: id, shard_rows: %d}
 tables:
   - into: app.users
