@@ -92,8 +92,8 @@ func (c *Conn) declareStream(ctx context.Context, want jetstream.StreamConfig) e
 			return err
 		}
 		want.Replicas = max(1, want.Replicas)
-		made, err = c.js.CreateOrUpdateStream(ctx, want)
-		return remedied(err, want)
+		made, err = c.create(ctx, want)
+		return err
 	})
 	if err != nil {
 		return err

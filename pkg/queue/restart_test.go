@@ -222,6 +222,17 @@ func TestADeletedConsumerOrStream(t *testing.T) {
 	}
 }
 
+func TestStreamsAreMadeAtOnceAfterTheyWereDeleted(t *testing.T) {
+	t.Parallel()
+	c := declared(t)
+	for range 500 { // without the repetition in create some of these fail
+		if err := c.Delete(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		declare(t, c)
+	}
+}
+
 func TestWorkThatNobodyHasDoneIsNeverDropped(t *testing.T) {
 	c := declared(t)
 	for i := range 5 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -56,6 +57,7 @@ const (
 	tooManyStreams   jetstream.ErrorCode = 10027
 	noMemory         jetstream.ErrorCode = 10028
 	noStorage        jetstream.ErrorCode = 10047
+	notMade          jetstream.ErrorCode = 10049
 	tooManyReplicas  jetstream.ErrorCode = 10074
 	notStored        jetstream.ErrorCode = 10077
 	maxBytesTooLarge jetstream.ErrorCode = 10122
@@ -74,12 +76,31 @@ func remedied(err error, want jetstream.StreamConfig) error {
 	case noStorage, noMemory, noResources, accountLimits, maxBytesTooLarge:
 		next = fmt.Sprintf("it may grow to %d MiB, in as many copies as %d: say less with NATS_MAX_BYTES, or raise the server's max_file_store "+
 			"or max_memory_store and the account's limits", want.MaxBytes>>20, want.Replicas)
+	case notMade:
+		next = "see the server's log for the cause; it needs a store that it may write to, with room in it"
 	case tooManyStreams:
 		next = "raise the account's limit on streams: a migration needs three"
 	default:
 		return err
 	}
 	return fmt.Errorf("%w; %s", err, next)
+}
+
+// create makes the stream or brings it up to date. A server that has deleted the last stream of an account removes the empty folders
+// around it a moment later, and whoever makes a stream in that moment is told that there is no place for it; hence the repetition.
+func (c *Conn) create(ctx context.Context, want jetstream.StreamConfig) (made jetstream.Stream, err error) {
+	for range 5 {
+		made, err = c.js.CreateOrUpdateStream(ctx, want)
+		var api *jetstream.APIError
+		if !errors.As(err, &api) || api.ErrorCode != notMade {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return made, remedied(err, want)
 }
 
 // crowded adds what to do to the refusal of a message that a stream does not take.
