@@ -86,7 +86,16 @@ func (r *redo) try(ctx context.Context, lo, hi int) error {
 		return r.tgt.Keep(ctx)
 	}
 	if undone := r.tgt.Undo(ctx); undone != nil {
-		return undone
+		return notUndone(err, undone)
 	}
 	return err
+}
+
+// notUndone is the error of a part that failed of err and could not be undone: an outage is why it could not, and of anything else the
+// transaction is lost all the same.
+func notUndone(err, undone error) error {
+	if kind, _ := shard.KindOf(err); kind == shard.Outage {
+		return err
+	}
+	return undone
 }

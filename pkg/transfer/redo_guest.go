@@ -144,7 +144,7 @@ func (p *redoPart) bring(ctx context.Context, guests []guest) (next []guest, err
 	}
 	p.done, p.buffer = before, nil
 	if undone := p.tgt.Undo(ctx); undone != nil {
-		return nil, undone
+		return nil, notUndone(err, undone)
 	}
 	if kind, _ := shard.KindOf(err); kind != shard.Data {
 		return nil, err
