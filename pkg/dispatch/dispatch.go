@@ -173,24 +173,27 @@ func (d *Dispatcher) mirrorDead(ctx context.Context) error {
 // mirrorReceipts looks at what has come since the last time, and at everything where the stream holds less than it did: then it was
 // made anew. While there are few receipts, a new stream could hold as many by now.
 func (d *Dispatcher) mirrorReceipts(ctx context.Context) error {
-	receipts, since, err := d.Ledger.Receipts(ctx, d.Name, d.since)
-	if err != nil {
-		return err
-	}
 	known, err := d.Queue.Receipted(ctx, d.Name, d.Run)
 	if err != nil {
 		return err
 	}
-	if d.since > 0 && (len(known) < d.receipted || d.receipted < fewReceipts) {
-		if receipts, since, err = d.Ledger.Receipts(ctx, d.Name, 0); err != nil {
-			return err
-		}
+	since := d.since
+	if len(known) < d.receipted || d.receipted < fewReceipts {
+		since = 0
 	}
-	for _, receipt := range receipts {
+	var missing []shard.Receipt // of a hundred thousand, few; and no session is kept while they are published
+	since, err = d.Ledger.ReceiptsSince(ctx, d.Name, since, func(receipt *shard.Receipt) error {
 		if _, there := known[receipt.Ordinal]; !there {
-			if err := d.Queue.PublishReceipt(ctx, receipt); err != nil {
-				return err
-			}
+			missing = append(missing, *receipt)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, receipt := range missing {
+		if err := d.Queue.PublishReceipt(ctx, receipt); err != nil {
+			return err
 		}
 	}
 	d.since, d.receipted = since, len(known)
