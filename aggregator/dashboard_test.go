@@ -215,7 +215,7 @@ func TestWhereTheDashboardIs(t *testing.T) {
 			t.Fatalf("%s, %v", v.host, err)
 		}
 		v.host = "127.0.0.1:" + port
-		if status, text := v.ask("GET", "/api/v1/overview", ""); status != 503 || !strings.Contains(text, "no migration in the ledger yet") {
+		if status, text := v.ask("GET", "/api/v1/overview", ""); status != 503 || !strings.Contains(text, "the migration is not in the ledger yet") {
 			t.Errorf("who knows it: %d %s", status, text)
 		}
 		v.token = ""

@@ -34,7 +34,7 @@ func unavailable(format string, args ...any) error {
 	return &problem{http.StatusServiceUnavailable, fmt.Sprintf(format, args...)}
 }
 
-var errNone = unavailable("there is no migration in the ledger yet: start producer run, and look again")
+var errNone = unavailable("the migration is not in the ledger yet: start producer run, and look again; the aggregator's log says which one it waits for")
 
 // statusOf is the status of an error, and what is told of it.
 func statusOf(err error) (status int, text string) {
