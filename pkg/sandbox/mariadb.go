@@ -46,6 +46,10 @@ func (m *MariaDBServer) create(ctx context.Context, program string, runAs *accou
 	if err := m.installSystemTables(ctx, data, runAs); err != nil {
 		return err
 	}
+	opts, err := opts.handOver(m.home, runAs)
+	if err != nil {
+		return err
+	}
 	first := filepath.Join(data, "first.sql")
 	if err := runAs.writeFile(first, firstStatements(m.password)); err != nil {
 		return fmt.Errorf("write MariaDB's first statements: %w", err)
@@ -120,5 +124,5 @@ func (m *MariaDBServer) args(data string, opts Options) []string {
 	if opts.Fast {
 		args = append(args, "--innodb-flush-method=nosync")
 	}
-	return append(args, opts.MariaDBArgs...)
+	return append(append(args, opts.mysqlTLS()...), opts.MariaDBArgs...)
 }

@@ -64,6 +64,10 @@ func (m *MySQLServer) create(ctx context.Context, program string, runAs *account
 	if err := runCommand(ctx, install); err != nil {
 		return fmt.Errorf("install MySQL's system tables in %s: %w\n%s", data, err, output.String())
 	}
+	opts, err := opts.handOver(m.home, runAs)
+	if err != nil {
+		return err
+	}
 	// Not in the data directory, which an initialization wants empty, and nothing removes it: each start says the same.
 	first := filepath.Join(m.home.path, "first.sql")
 	if err := runAs.writeFile(first, m.firstStatements()); err != nil {
@@ -114,5 +118,5 @@ func (m *MySQLServer) args(data, first string, opts Options) []string {
 	if opts.Fast {
 		args = append(args, "--innodb-flush-method=nosync", "--innodb-doublewrite=OFF")
 	}
-	return args
+	return append(args, opts.mysqlTLS()...)
 }

@@ -66,6 +66,10 @@ func (p *PostgresServer) create(ctx context.Context, program string, runAs *acco
 	if err := fill(p, ctx, runAs); err != nil {
 		return err
 	}
+	opts, err := opts.handOver(p.home, runAs)
+	if err != nil {
+		return err
+	}
 	p.command = func() *exec.Cmd {
 		cmd := exec.Command(program, p.args(opts)...)
 		cmd.SysProcAttr, cmd.Env = runAs.attr(), opts.Clock.environ()
@@ -108,6 +112,9 @@ func (p *PostgresServer) args(opts Options) []string {
 	}
 	if opts.Fast {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+	}
+	if opts.Cert != "" {
+		settings = append(settings, "ssl=on", "ssl_cert_file="+opts.Cert, "ssl_key_file="+opts.Key)
 	}
 	args := []string{"-D", p.data()}
 	for _, setting := range settings {

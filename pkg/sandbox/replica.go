@@ -14,11 +14,14 @@ type Pair struct {
 	Link    *Proxy // by which the replica reads; nil where it reads straight from the source
 }
 
+// small is how a server of a test's own is started.
+var small = Options{Fast: true, BufferPool: 16}
+
 // NewPair starts both servers, MySQL's in a build with the tag mysql and else MariaDB's, and closes them when t ends. The replica reads over a Proxy
 // where that is asked for.
 func NewPair(t testing.TB, proxied bool) Pair {
 	t.Helper()
-	source, replica := startLegacy(t), startLegacy(t)
+	source, replica := startLegacy(t, small), startLegacy(t, small)
 	p := Pair{Source: source.DSN("pair"), Replica: replica.DSN("pair")}
 	address := loopback(source.port)
 	if proxied {

@@ -4,9 +4,9 @@ package sandbox
 
 import "testing"
 
-func startLegacy(t testing.TB) *legacyServer {
+func startLegacy(t testing.TB, opts Options) *legacyServer {
 	t.Helper()
-	m, err := StartMySQL(t.Context(), Options{Fast: true, BufferPool: 16})
+	m, err := StartMySQL(t.Context(), opts)
 	if err != nil {
 		t.Fatalf("start a MySQL for this test: %v", err)
 	}

@@ -22,6 +22,9 @@ type Options struct {
 	MariaDBArgs []string
 	// PostgresArgs are appended to postgres's arguments (as in "-c", "work_mem=64MB") and win over the sandbox's own.
 	PostgresArgs []string
+	// Cert and Key are the paths of a certificate and its key (PEM) with which the servers offer TLS; their DSNs do without. Where both are
+	// empty only MySQL offers it, with a certificate that it makes itself.
+	Cert, Key string
 	// Clock is what the servers take for the time of day; nil is the machine's.
 	Clock *Clock
 }
