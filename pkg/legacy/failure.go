@@ -1,10 +1,8 @@
 package legacy
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 
 	"github.com/go-sql-driver/mysql"
@@ -94,33 +92,4 @@ func failed(reason error, format string, args ...any) error {
 		kind, cause = known, why
 	}
 	return shard.Fail(kind, cause, fmt.Errorf("%s: %w", attempt, redact(reason)))
-}
-
-// advice says what an operator does about a connection that does not come about.
-func advice(err error) string {
-	var from *mysql.MySQLError
-	if errors.As(err, &from) {
-		return adviceOn(from.Number)
-	}
-	var link *net.OpError
-	if errors.As(err, &link) || errors.Is(err, context.DeadlineExceeded) {
-		return "; check host and port, that the server runs, and that no firewall stands between"
-	}
-	return ""
-}
-
-func adviceOn(number uint16) string {
-	switch number {
-	case 1045, 1698, 1524, 1251:
-		return "; check user and password, and from which hosts the user may come"
-	case 1044:
-		return "; GRANT SELECT on the database to the user"
-	case 1049:
-		return "; check the database's name at the end of the DSN"
-	case 1130, 1129:
-		return "; let the server accept this machine"
-	case 1040, 1203, 1226:
-		return "; start fewer workers, or raise the server's max_connections"
-	}
-	return ""
 }

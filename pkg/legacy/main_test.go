@@ -54,7 +54,13 @@ type fixture struct {
 
 func newFixture(t testing.TB, statements ...string) fixture {
 	t.Helper()
-	config := configOf(t, sandbox.Legacy(t))
+	return fixtureOf(t, sandbox.Legacy(t), statements...)
+}
+
+// fixtureOf has the database of the DSN, without encryption.
+func fixtureOf(t testing.TB, dsn string, statements ...string) fixture {
+	t.Helper()
+	config := configOf(t, dsn)
 	f := fixture{config: config, admin: adminOf(t, config)}
 	f.exec(t, statements...)
 	db, err := Open(t.Context(), config)
