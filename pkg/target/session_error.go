@@ -1,6 +1,7 @@
 package target
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -28,10 +29,30 @@ func explain(config *pgx.ConnConfig, err error) error {
 	cause, next := err, "is PostgreSQL running there, and may this machine reach it?"
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
 		cause, next = refused, advice(refused.Code)
+	} else if words, refused := onCertificate(err); refused != nil {
+		cause, next = refused, words
 	} else if dial := (*net.OpError)(nil); errors.As(err, &dial) {
 		cause = dial
 	}
 	return fmt.Errorf("connect to PostgreSQL %s: %w; %s", address(config), cause, next)
+}
+
+// onCertificate returns what to do about a server's certificate that is refused, and why it is; nil where it is not.
+func onCertificate(err error) (next string, cause error) {
+	var (
+		unknown  x509.UnknownAuthorityError
+		invalid  x509.CertificateInvalidError
+		hostname x509.HostnameError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return "name a file with the certificate (PEM) of the authority that signed the server's by sslrootcert in TARGET_DSN", unknown
+	case errors.As(err, &invalid): // its time is over, mostly
+		return "give the server a new certificate, or set this machine's clock", invalid
+	case errors.As(err, &hostname):
+		return "connect by a name that stands in the server's certificate, or make it one with this name in it", hostname
+	}
+	return "", nil
 }
 
 func advice(code string) string {
