@@ -85,9 +85,14 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
+	return newDeskOn(t, sandbox.MariaDB(t), sandbox.Postgres(t))
+}
+
+func newDeskOn(t *testing.T, legacy, target string) *desk {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), deskLimit)
 	t.Cleanup(cancel)
-	d := &desk{T: t, ctx: ctx, dir: programs.NewDir(t), legacy: sandbox.MariaDB(t), target: sandbox.Postgres(t)}
+	d := &desk{T: t, ctx: ctx, dir: programs.NewDir(t), legacy: legacy, target: target}
 	d.env = map[string]string{"LEGACY_DSN": d.legacy, "TARGET_DSN": d.target, "REHOME_SLOTS": "1"}
 	d.inLegacy(deskLegacy)
 	d.inTarget(deskTarget)
