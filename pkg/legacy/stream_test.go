@@ -316,7 +316,7 @@ func TestAConnectionThatMayNotBeUsedAgain(t *testing.T) {
 func TestAStreamMayTakeLongerThanAReadOfIt(t *testing.T) {
 	f := newFixture(t)
 	config := f.config.Clone()
-	config.ReadTimeout, config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	config.ReadTimeout, config.WriteTimeout = time.Second, time.Second
 	db, err := Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
