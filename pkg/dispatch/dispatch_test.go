@@ -11,24 +11,30 @@ import (
 	"rehome/pkg/throttle"
 )
 
+// dispatcher is one of the migration, with a NATS of its own.
+func (b *bench) dispatcher() (*Dispatcher, *queue.Conn) {
+	b.Helper()
+	server, err := queue.Embed(b.Context(), b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(server.Close)
+	conn, err := queue.Connect(b.Context(), queue.Options{URL: server.URL(), Token: server.Token(), Name: b.Name()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(conn.Close)
+	m, err := b.ledger.Load(b.Context(), "bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &Dispatcher{Ledger: b.ledger, Queue: conn, Log: slog.New(slog.DiscardHandler), Name: "bench", Run: m.Run}, conn
+}
+
 func TestWhatIsQueuedIsListedSeldomWhereThatTakesLong(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	server, err := queue.Embed(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	conn, err := queue.Connect(t.Context(), queue.Options{URL: server.URL(), Token: server.Token(), Name: t.Name()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	m, err := b.ledger.Load(t.Context(), "bench")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := Dispatcher{Ledger: b.ledger, Queue: conn, Log: slog.New(slog.DiscardHandler), Name: "bench", Run: m.Run}
+	d, conn := b.dispatcher()
 	listed := 0
 	work := Work{
 		Tasks: func(ctx context.Context) ([]shard.Task, error) {

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"maps"
 	"slices"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
-	"rehome/pkg/queue"
 	"rehome/pkg/shard"
 )
 
@@ -31,24 +29,10 @@ func (b *bench) ends(run string, first, last int) {
 func TestReceiptsAreMirrored(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	server, err := queue.Embed(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	conn, err := queue.Connect(t.Context(), queue.Options{URL: server.URL(), Token: server.Token(), Name: t.Name()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	m, err := b.ledger.Load(t.Context(), "bench")
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, conn := b.dispatcher()
 	if err := conn.Declare(t.Context(), "bench"); err != nil {
 		t.Fatal(err)
 	}
-	d := Dispatcher{Ledger: b.ledger, Queue: conn, Log: slog.New(slog.DiscardHandler), Name: "bench", Run: m.Run}
 	mirrors := func() {
 		t.Helper()
 		if err := d.mirrorReceipts(t.Context()); err != nil {
@@ -74,20 +58,20 @@ func TestReceiptsAreMirrored(t *testing.T) {
 		}
 	}
 	t.Run("those that the stream lacks are published, each once", func(t *testing.T) {
-		b.ends(m.Run, 1, 3)
+		b.ends(d.Run, 1, 3)
 		mirrors()
 		publishes(1, 2, 3)
-		b.ends(m.Run, 4, 4)
+		b.ends(d.Run, 4, 4)
 		mirrors()
 		publishes(4)
 	})
 	t.Run("those that a worker has published are left", func(t *testing.T) {
-		b.ends(m.Run, 5, 5)
-		if err := conn.PublishReceipt(t.Context(), shard.Receipt{ID: shard.ID{Migration: "bench", Run: m.Run, Ordinal: 5}}); err != nil {
+		b.ends(d.Run, 5, 5)
+		if err := conn.PublishReceipt(t.Context(), shard.Receipt{ID: shard.ID{Migration: "bench", Run: d.Run, Ordinal: 5}}); err != nil {
 			t.Fatal(err)
 		}
 		mirrors()
-		b.ends(m.Run, 6, 6)
+		b.ends(d.Run, 6, 6)
 		mirrors()
 		publishes(5, 6)
 	})
@@ -99,7 +83,7 @@ func TestReceiptsAreMirrored(t *testing.T) {
 		}
 		d.receipted = 2 * fewReceipts
 		mirrors()
-		known, err := conn.Receipted(t.Context(), "bench", m.Run)
+		known, err := conn.Receipted(t.Context(), "bench", d.Run)
 		if err != nil {
 			t.Fatal(err)
 		}
