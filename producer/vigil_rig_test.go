@@ -138,7 +138,11 @@ func (n *vigil) watches(name, address string, p *programs.Process) {
 			if err != nil {
 				continue
 			}
-			n.add(name+" "+path, body)
+			kept := name + " " + path
+			if kept == "producer /metrics" && !bytes.Contains(body, []byte("rehome_migration_state")) {
+				kept += " beside the run" // while the program starts or ends it answers, and tells of no migration
+			}
+			n.add(kept, body)
 			if path == "/metrics" {
 				n.mu.Lock()
 				n.scrapes = append(n.scrapes, time.Since(began))
