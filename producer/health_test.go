@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rehome/pkg/sandbox"
+	"rehome/pkg/sandbox/collector"
 	"rehome/pkg/sandbox/programs"
 )
 
@@ -14,9 +15,9 @@ import (
 func TestHealthOfARunByItself(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, deadLegacy, deadTarget, strings.Replace(deadMapping, "time_zone: UTC}", "time_zone: UTC, accept_unproved: others write there}", 1))
-	address := sandbox.Address(t)
+	address, sink := sandbox.Address(t), collector.Start(t)
 	p := l.dir.Start(t, programs.Producer, []string{"LEGACY_DSN=" + l.legacy, "TARGET_DSN=" + l.target, "REHOME_SLOTS=1", "REHOME_HEALTH=" + address,
-		"REHOME_PAUSE_AT=settling_begins"}, "run")
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.URL(), "OTEL_METRICS_EXPORTER=prometheus,otlp", "REHOME_PAUSE_AT=settling_begins"}, "run")
 	p.Paused(l.ctx)
 	ask := func(path string) string {
 		request, err := http.NewRequestWithContext(l.ctx, http.MethodGet, "http://"+address+path, http.NoBody)
@@ -54,4 +55,18 @@ func TestHealthOfARunByItself(t *testing.T) {
 	if exit := p.Wait(l.ctx); exit != 0 {
 		t.Errorf("the run ends with %d:\n%s%s", exit, p.Stdout(), p.Stderr())
 	}
+	t.Run("what is collected last is how it has ended", func(t *testing.T) {
+		told := sink.Values()
+		for _, one := range []string{"migration.state{migration=letters,state=finished}", "verdict{migration=letters,verdict=clean}"} {
+			if told["producer rehome."+one] != 1 {
+				t.Errorf("there is no %s in %v", one, told)
+			}
+		}
+		if read := told["producer rehome.rows.read{migration=letters}"]; read < 12 {
+			t.Errorf("%g rows were read", read)
+		}
+		if _, there := told["producer rehome.slots{migration=letters}"]; there {
+			t.Error("a worker that has ended tells its slots")
+		}
+	})
 }

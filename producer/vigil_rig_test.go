@@ -138,11 +138,7 @@ func (n *vigil) watches(name, address string, p *programs.Process) {
 			if err != nil {
 				continue
 			}
-			kept := name + " " + path
-			if kept == "producer /metrics" && !bytes.Contains(body, []byte("rehome_migration_state")) {
-				kept += " beside the run" // while the program starts or ends it answers, and tells of no migration
-			}
-			n.add(kept, body)
+			n.add(name+" "+path, body)
 			if path == "/metrics" {
 				n.mu.Lock()
 				n.scrapes = append(n.scrapes, time.Since(began))

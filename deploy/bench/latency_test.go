@@ -2,20 +2,22 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"rehome/pkg/sandbox"
 	"rehome/pkg/sandbox/programs"
+	"rehome/pkg/shard"
 )
 
+// latencyMapping has shards of so many rows.
 const latencyMapping = `name: bench
 legacy: {dsn: "${LEGACY_DSN}", time_zone: UTC}
 target: {dsn: "${TARGET_DSN}"}
-users: {from: users, key: id, shard_rows: 20000}
+users: {from: users, key: id, shard_rows: %d}
 tables:
   - into: app.users
     from: users
@@ -31,9 +33,12 @@ const latencyTarget = `CREATE SCHEMA app;
 	CREATE TABLE app.users (id uuid PRIMARY KEY, name text NOT NULL, email text, joined_at timestamptz, score int NOT NULL);
 	CREATE TABLE app.posts (id uuid PRIMARY KEY, author_id uuid NOT NULL REFERENCES app.users, title text NOT NULL, body text, created_at timestamptz NOT NULL)`
 
-// latencyLegacy makes so many shards of 20,000 rows: 4,000 users with four posts each.
-func latencyLegacy(shards int) []string {
-	users := 4000 * shards
+// latencyRows is how many rows a shard has, as it is by default.
+const latencyRows = 20000
+
+// latencyLegacy makes so many rows: a fifth of them users, with four posts each.
+func latencyLegacy(rows int) []string {
+	users := rows / 5
 	return []string{
 		`CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(60) NOT NULL, email VARCHAR(60), joined DATETIME NOT NULL, score INT NOT NULL)`,
 		fmt.Sprintf(`INSERT INTO users SELECT seq, CONCAT('user ', seq), CONCAT('User', seq, '@Example.org '), '2015-03-01' + INTERVAL seq SECOND, seq %% 100
@@ -58,7 +63,8 @@ var latencies = []link{
 }
 
 // BenchmarkLatency moves shards of the default size, and prints shards per second, of the time in which the middle half of them was done.
-// REHOME_BENCH_LATENCY names other measurements, such as 8x0,8x20: workers x milliseconds.
+// REHOME_BENCH_LATENCY names other measurements, such as 8x0,8x20: workers x milliseconds; REHOME_BENCH_LATENCY_SHARDS and REHOME_BENCH_LATENCY_ROWS say
+// how many shards there are, 48 by default, and how many rows each has.
 func BenchmarkLatency(b *testing.B) {
 	links := latencies
 	if chosen := os.Getenv("REHOME_BENCH_LATENCY"); chosen != "" {
@@ -73,8 +79,9 @@ func BenchmarkLatency(b *testing.B) {
 			links = append(links, l)
 		}
 	}
+	shards, rows := number(b, "REHOME_BENCH_LATENCY_SHARDS", 48), number(b, "REHOME_BENCH_LATENCY_ROWS", latencyRows)
 	for b.Loop() {
-		r := newRig(b, latencyLegacy(shardsOf(b)), latencyTarget, latencyMapping)
+		r := newRig(b, latencyLegacy(shards*rows), latencyTarget, fmt.Sprintf(latencyMapping, rows))
 		rates := map[link][]float64{}
 		for i, l := range links {
 			if i > 0 {
@@ -108,19 +115,6 @@ func compare(b *testing.B, rates map[link][]float64) {
 	}
 }
 
-// shardsOf is how many shards there are: REHOME_BENCH_LATENCY_SHARDS, 48 by default.
-func shardsOf(b *testing.B) int {
-	text := os.Getenv("REHOME_BENCH_LATENCY_SHARDS")
-	if text == "" {
-		return 48
-	}
-	shards, err := strconv.Atoi(text)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return shards
-}
-
 // moveSlowly moves all shards over the link, and returns how many are done in a second.
 func (r *rig) moveSlowly(l link) float64 {
 	r.Helper()
@@ -148,6 +142,18 @@ func (r *rig) moveSlowly(l link) float64 {
 		r.ended(w)
 	}
 	rate := float64(shards) / seconds
-	record(r.TB, "latency", map[string]any{"workers": l.workers, "trip_ms": l.trip.Milliseconds(), "shards_per_s": rate})
+	record(r.TB, "latency", map[string]any{"workers": l.workers, "trip_ms": l.trip.Milliseconds(), "shards_per_s": rate, "shard_ms": r.phases()})
 	return rate
+}
+
+// phases returns how long a shard was at what, in milliseconds on the average.
+func (r *rig) phases() map[string]float64 {
+	r.Helper()
+	ms := map[string]float64{}
+	for _, phase := range []shard.Phase{shard.Reading, shard.Converting, shard.Copying, shard.ReadingBack, shard.Closing} {
+		var mean float64
+		r.must(r.conn.QueryRow(r.Context(), `SELECT avg((receipt->'timing'->>$1)::float8) FROM rehome.shard WHERE kind = 'users'`, string(phase)+"_ms").Scan(&mean))
+		ms[string(phase)] = math.Round(mean)
+	}
+	return ms
 }

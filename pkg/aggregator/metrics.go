@@ -51,16 +51,17 @@ func (m *Meters) See(s *Sight, p report.Progress) {
 	m.shown, m.state, m.verdict, m.seen = &p, s.Migration.State, verdict.Verdict, time.Now()
 }
 
-// Turn takes over the state that the migration has come to, where nobody looks at the rest of it any more.
-func (m *Meters) Turn(state ledger.State) {
+// Turn takes over the state and the verdict that the migration has come to, where nobody looks at the rest of it any more.
+func (m *Meters) Turn(state ledger.State, verdict string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.state, m.seen = state, time.Now()
+	m.state, m.verdict, m.seen = state, verdict, time.Now()
 }
 
-// While does do while metrics are told and the queue, where there is one, is asked, and returns what do returns.
+// While does do while the queue, where there is one, is asked, and returns what do returns. Metrics are told until the process ends: who
+// collects them last, when all is over, learns how it ended.
 func (m *Meters) While(ctx context.Context, conn *queue.Conn, do func(context.Context) error) error {
-	defer m.observe()()
+	m.observe(otel.Meter("rehome/pkg/aggregator"))
 	polling, stop := context.WithCancel(ctx)
 	defer stop()
 	var running errgroup.Group
@@ -96,11 +97,10 @@ func (m *Meters) poll(ctx context.Context, conn *queue.Conn) {
 	}
 }
 
-// observe has all of it told until end is called.
-func (m *Meters) observe() (end func()) {
-	meter := otel.Meter("rehome/pkg/aggregator")
+// observe has all of it told.
+func (m *Meters) observe(meter metric.Meter) {
 	g := newGauges(meter)
-	return telemetry.Observe(meter, func(_ context.Context, o metric.Observer) error {
+	telemetry.Observe(meter, func(_ context.Context, o metric.Observer) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		to := teller{o, attribute.String("migration", m.name)}

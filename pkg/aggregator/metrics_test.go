@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -24,8 +23,7 @@ import (
 func told(t *testing.T, m *Meters) map[string]float64 {
 	t.Helper()
 	reader := sdkmetric.NewManualReader()
-	otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
-	defer m.observe()()
+	m.observe(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("test"))
 	var all metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &all); err != nil {
 		t.Fatal(err)
@@ -136,8 +134,8 @@ func TestMeters(t *testing.T) {
 		if got := told(t, m); got["rehome.verdict unclean"] != 1 || got["rehome.verdict incomplete"] != 0 || got["rehome.migration.state finished"] != 1 {
 			t.Errorf("%v", got)
 		}
-		m.Turn(ledger.Settling)
-		if got := told(t, m); got["rehome.migration.state settling"] != 1 {
+		m.Turn(ledger.Settling, report.Incomplete)
+		if got := told(t, m); got["rehome.migration.state settling"] != 1 || got["rehome.verdict incomplete"] != 1 {
 			t.Errorf("%v", got)
 		}
 	})

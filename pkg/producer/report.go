@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"rehome/pkg/aggregator"
+	"rehome/pkg/ledger"
 	"rehome/pkg/report"
 )
 
@@ -27,5 +28,9 @@ func (r *Run) Report(ctx context.Context) (*report.Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the verdict: %w", err)
 	}
-	return result, r.ledger.SetVerdict(ctx, r.m.Name, body)
+	if err := r.ledger.SetVerdict(ctx, r.m.Name, body); err != nil {
+		return result, err
+	}
+	r.m.State = ledger.Finished
+	return result, nil
 }

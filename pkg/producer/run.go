@@ -48,6 +48,9 @@ func (r *Run) Go(ctx context.Context) (result *report.Report, err error) {
 		result, err = r.traced(ctx)
 		return err
 	})
+	if err == nil {
+		r.meters.Turn(r.m.State, result.Verdict)
+	}
 	return result, err
 }
 
@@ -85,7 +88,7 @@ func (r *Run) tell(p report.Progress) {
 
 // step tells whoever watches what the end of the load is at.
 func (r *Run) step(format string, args ...any) {
-	r.meters.Turn(r.m.State)
+	r.meters.Turn(r.m.State, report.Incomplete)
 	r.watched.Lock()
 	defer r.watched.Unlock()
 	p := r.shown

@@ -78,15 +78,12 @@ func Instrument[T any](instrument T, err error) T {
 	return instrument
 }
 
-// Observe has the instruments observed whenever metrics are collected, by a function that asks nobody: collecting must not wait. The caller calls end
-// when what is observed is over; metrics of it are gone then.
-func Observe(meter metric.Meter, observe metric.Callback, instruments ...metric.Observable) (end func()) {
-	registration, err := meter.RegisterCallback(observe, instruments...)
-	if err != nil {
+// Observe has the instruments observed whenever metrics are collected until the process ends, by a function that asks nobody: collecting must not wait.
+// What is over by then is told once more when Close sends what is left: a counter would else lose its last steps.
+func Observe(meter metric.Meter, observe metric.Callback, instruments ...metric.Observable) {
+	if _, err := meter.RegisterCallback(observe, instruments...); err != nil {
 		otel.Handle(err)
-		return func() {}
 	}
-	return func() { _ = registration.Unregister() } // it fails where the provider has ended
 }
 
 // Handler serves what health serves, and GET /metrics in Prometheus' format where OTEL_METRICS_EXPORTER has prometheus, or is not set.

@@ -200,26 +200,6 @@ func TestMetricsEnvironment(t *testing.T) {
 	})
 }
 
-func TestObserve(t *testing.T) {
-	t.Run("what has ended is not told any more", func(t *testing.T) {
-		cleanEnv(t, nil)
-		tel := start(t)
-		meter := otel.Meter("test")
-		gauge := Instrument(meter.Int64ObservableGauge("rehome.test.level"))
-		end := Observe(meter, func(_ context.Context, o metric.Observer) error { o.ObserveInt64(gauge, 3); return nil }, gauge)
-		if _, body := asked(t, tel); !strings.Contains(body, "rehome_test_level 3") {
-			t.Errorf("it is not told:\n%s", body)
-		}
-		end()
-		if _, body := asked(t, tel); strings.Contains(body, "rehome_test_level 3") {
-			t.Errorf("it is told:\n%s", body)
-		}
-		if err := tel.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func BenchmarkScrape(b *testing.B) {
 	for _, name := range []string{"OTEL_METRICS_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
 		b.Setenv(name, "")

@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -136,14 +137,19 @@ func (w *Worker) tables(hash string) map[int]string {
 	return tables
 }
 
-// observe has what the worker is at told for as long as it runs.
+// observe has what the worker is at told until end is called, and what it has read also then.
 func (w *Worker) observe() (end func()) {
 	m, of := otel.Meter("rehome/pkg/worker"), metric.WithDescription
 	slots := telemetry.Instrument(m.Int64ObservableGauge("rehome.slots", of("Shards that the worker moves at the same time.")))
 	busySlots := telemetry.Instrument(m.Int64ObservableGauge("rehome.slots.busy", of("Slots of the worker that have a shard.")))
 	pace := telemetry.Instrument(m.Float64ObservableGauge("rehome.pace", metric.WithUnit("1"), of("Of full speed, that the worker is allowed; 0 while it takes no shard.")))
 	read := telemetry.Instrument(m.Int64ObservableCounter("rehome.rows.read", of("Rows read of the legacy database, also by attempts that were in vain.")))
-	return telemetry.Observe(m, func(_ context.Context, o metric.Observer) error {
+	var over atomic.Bool
+	telemetry.Observe(m, func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(read, w.pacer.Read(), w.meters.with())
+		if over.Load() {
+			return nil
+		}
 		w.controls.mu.Lock()
 		inWork, open, order := w.controls.slots[busy], cmp.Or(w.controls.open, w.Slots), w.controls.order
 		w.controls.mu.Unlock()
@@ -153,9 +159,9 @@ func (w *Worker) observe() (end func()) {
 		o.ObserveInt64(slots, int64(open), w.meters.with())
 		o.ObserveInt64(busySlots, int64(inWork), w.meters.with())
 		o.ObserveFloat64(pace, order.pace, w.meters.with())
-		o.ObserveInt64(read, w.pacer.Read(), w.meters.with())
 		return nil
 	}, slots, busySlots, pace, read)
+	return func() { over.Store(true) }
 }
 
 // held counts the time since the last look to the reason why the worker was slower than it could be.

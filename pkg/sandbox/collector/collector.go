@@ -1,10 +1,12 @@
-// Package collector is an OTLP receiver in the process of a test, which keeps the spans that programs send it by HTTP. It takes no metrics and no logs.
+// Package collector is an OTLP receiver in the process of a test, which keeps the spans and the values of metrics that programs send it by HTTP. It takes no logs.
 package collector
 
 import (
 	"compress/gzip"
 	"encoding/hex"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	colmetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
+	metrics "go.opentelemetry.io/proto/otlp/metrics/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -25,8 +29,9 @@ type Collector struct {
 	server *httptest.Server
 	bytes  atomic.Int64
 
-	mu    sync.Mutex
-	spans []Span
+	mu     sync.Mutex
+	spans  []Span
+	values map[string]float64
 }
 
 // A Span is one of those that were sent. IDs are in hexadecimal; ParentID is empty for the first of a trace.
@@ -51,7 +56,7 @@ type Link struct {
 // Start starts a Collector, which ends with t.
 func Start(t testing.TB) *Collector {
 	t.Helper()
-	c := &Collector{}
+	c := &Collector{values: map[string]float64{}}
 	c.server = httptest.NewServer(c)
 	t.Cleanup(c.server.Close)
 	return c
@@ -84,16 +89,32 @@ func (c *Collector) Trace(id string) []Span {
 	return slices.DeleteFunc(c.Spans(), func(s Span) bool { return s.TraceID != id })
 }
 
+// Values returns what the last export of each service's metrics has told, as "service name{label=value,...}" and in order of the labels.
+func (c *Collector) Values() map[string]float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.values)
+}
+
 // ServeHTTP takes an export.
 func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	request := &coltrace.ExportTraceServiceRequest{}
 	body, err := c.read(r)
-	if err == nil && strings.HasSuffix(r.URL.Path, "/v1/traces") {
-		err = proto.Unmarshal(body, request)
+	switch {
+	case err != nil:
+	case strings.HasSuffix(r.URL.Path, "/v1/traces"):
+		err = c.keepSpans(body)
+	case strings.HasSuffix(r.URL.Path, "/v1/metrics"):
+		err = c.keepValues(body)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	}
+}
+
+func (c *Collector) keepSpans(body []byte) error {
+	request := &coltrace.ExportTraceServiceRequest{}
+	if err := proto.Unmarshal(body, request); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,6 +126,41 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	return nil
+}
+
+func (c *Collector) keepValues(body []byte) error {
+	request := &colmetrics.ExportMetricsServiceRequest{}
+	if err := proto.Unmarshal(body, request); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range request.ResourceMetrics {
+		service, _ := attributes(r.Resource.Attributes)["service.name"].(string)
+		maps.DeleteFunc(c.values, func(key string, _ float64) bool { return strings.HasPrefix(key, service+" ") })
+		for _, scope := range r.ScopeMetrics {
+			for _, m := range scope.Metrics {
+				for _, p := range slices.Concat(m.GetGauge().GetDataPoints(), m.GetSum().GetDataPoints()) {
+					value := p.GetAsDouble()
+					if whole, is := p.Value.(*metrics.NumberDataPoint_AsInt); is {
+						value = float64(whole.AsInt)
+					}
+					c.values[service+" "+m.Name+labels(p.Attributes)] = value
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func labels(pairs []*common.KeyValue) string {
+	var all []string
+	for key, value := range attributes(pairs) {
+		all = append(all, fmt.Sprintf("%s=%v", key, value))
+	}
+	slices.Sort(all)
+	return "{" + strings.Join(all, ",") + "}"
 }
 
 func (c *Collector) read(r *http.Request) ([]byte, error) {
