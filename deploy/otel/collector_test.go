@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -208,15 +209,18 @@ func readAll(r *http.Request) (string, error) {
 	return string(text), err
 }
 
-// free returns an address of loopback that nobody listened on a moment ago.
+// free returns an address of loopback that nobody listened on a moment ago, below those that connections are made from.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 200 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 11000+rand.IntN(6000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("none of 200 ports is free")
+	return ""
 }
 
 func get(url string) error {

@@ -79,7 +79,7 @@ func (c *collector) reconcile(ctx context.Context, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
-		next, err := c.ledger.ReceiptsSince(ctx, c.name, c.since, func(r *shard.Receipt) error { return c.count(ctx, *r) })
+		next, err := c.ledger.ReceiptsSince(ctx, c.name, c.since, c.tally.Has, func(r *shard.Receipt) error { return c.count(ctx, *r) })
 		if err == nil {
 			c.since = next
 		} else if ctx.Err() != nil {

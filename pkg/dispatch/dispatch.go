@@ -182,10 +182,9 @@ func (d *Dispatcher) mirrorReceipts(ctx context.Context) error {
 		since = 0
 	}
 	var missing []shard.Receipt // of a hundred thousand, few; and no session is kept while they are published
-	since, err = d.Ledger.ReceiptsSince(ctx, d.Name, since, func(receipt *shard.Receipt) error {
-		if _, there := known[receipt.Ordinal]; !there {
-			missing = append(missing, *receipt)
-		}
+	there := func(ordinal, _ int) bool { _, is := known[ordinal]; return is }
+	since, err = d.Ledger.ReceiptsSince(ctx, d.Name, since, there, func(receipt *shard.Receipt) error {
+		missing = append(missing, *receipt)
 		return nil
 	})
 	if err != nil {

@@ -98,37 +98,45 @@ func (l *Ledger) changed(ctx context.Context, name string, waves []Wave) error {
 // Receipts returns the receipts of all shards but those of audits, done, dead and discarded, that were written since an earlier call, and what to give the next call as since: 0 returns all. A
 // receipt may be returned twice, and none is missed, however long its transaction took.
 func (l *Ledger) Receipts(ctx context.Context, name string, since uint64) (receipts []shard.Receipt, next uint64, err error) {
-	next, err = l.ReceiptsSince(ctx, name, since, func(r *shard.Receipt) error {
+	next, err = l.ReceiptsSince(ctx, name, since, nil, func(r *shard.Receipt) error {
 		receipts = append(receipts, *r)
 		return nil
 	})
 	return receipts, next, err
 }
 
-// ReceiptsSince passes to yield, one at a time, what Receipts would return: a hundred thousand of them take hundreds of megabytes. An error of yield ends it.
-func (l *Ledger) ReceiptsSince(ctx context.Context, name string, since uint64, yield func(*shard.Receipt) error) (next uint64, err error) {
+// ReceiptsSince passes to yield, one at a time, what Receipts would return, but those that are known already, if anybody can say so: a hundred thousand take
+// hundreds of megabytes, and seconds to decode. An error of yield ends it.
+func (l *Ledger) ReceiptsSince(
+	ctx context.Context, name string, since uint64, known func(ordinal, generation int) bool, yield func(*shard.Receipt) error,
+) (next uint64, err error) {
 	what := "list the receipts of migration " + name
 	// Asked for before the receipts are: what commits in between is returned again.
 	if err := l.pool.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text::numeric`).Scan(&next); err != nil {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
 	rows, err := l.pool.Query(ctx, `
-		SELECT receipt FROM rehome.shard
+		SELECT ordinal, coalesce((receipt->>'generation')::int, 0), receipt FROM rehome.shard
 		 WHERE migration = $1 AND xid IS NOT NULL AND xid >= $2::text::xid8 AND kind <> 'audit'
 		 ORDER BY xid, ordinal, generation`, name, fmt.Sprint(since))
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
-	if err := decodeEach(rows, nil, yield); err != nil {
+	var ordinal, generation int
+	isNew := func() bool { return known == nil || !known(ordinal, generation) }
+	if err := decodeEach(rows, []any{&ordinal, &generation}, isNew, yield); err != nil {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
 	return next, nil
 }
 
-// decodeEach decodes the receipt that each row ends with, behind the columns that go to before.
-func decodeEach(rows pgx.Rows, before []any, yield func(*shard.Receipt) error) error {
+// decodeEach decodes the receipt that each row ends with, behind the columns that go to before, where it is wanted by what they say.
+func decodeEach(rows pgx.Rows, before []any, wanted func() bool, yield func(*shard.Receipt) error) error {
 	var raw []byte // as a json.RawMessage it would be read through twice
 	_, err := pgx.ForEachRow(rows, append(before, &raw), func() error {
+		if !wanted() {
+			return nil
+		}
 		var r shard.Receipt
 		if err := json.Unmarshal(raw, &r); err != nil {
 			return err
@@ -145,7 +153,8 @@ func eachReceipt(ctx context.Context, s session, name string, yield func(kind sh
 		return fmt.Errorf("read the receipts of migration %s: %w", name, err)
 	}
 	var kind shard.Kind
-	err = decodeEach(rows, []any{&kind}, func(r *shard.Receipt) error { return yield(kind, r) })
+	all := func() bool { return true }
+	err = decodeEach(rows, []any{&kind}, all, func(r *shard.Receipt) error { return yield(kind, r) })
 	if err != nil {
 		return fmt.Errorf("read the receipts of migration %s: %w", name, err)
 	}

@@ -2,13 +2,15 @@ package queue
 
 import (
 	"fmt"
-	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"rehome/pkg/sandbox"
 )
 
 func with(topology Topology) func(*Options) { return func(o *Options) { o.Streams = topology } }
@@ -116,12 +118,13 @@ func cluster(t *testing.T, size int) (url string) {
 	ports := make([]int, size)
 	routes := make([]string, size)
 	for n := range size {
-		listener, err := net.Listen("tcp", loopback+":0")
-		if err != nil {
+		address := sandbox.Address(t)
+		_, port, _ := strings.Cut(address, ":")
+		var err error
+		if ports[n], err = strconv.Atoi(port); err != nil {
 			t.Fatal(err)
 		}
-		ports[n], routes[n] = listener.Addr().(*net.TCPAddr).Port, "nats://"+listener.Addr().String()
-		listener.Close()
+		routes[n] = "nats://" + address
 	}
 	var servers []*natsserver.Server
 	for n, port := range ports {

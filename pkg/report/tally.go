@@ -22,6 +22,13 @@ type try struct {
 	state      shard.State
 }
 
+// Has reports whether a receipt of that shard and generation was counted.
+func (t *Tally) Has(ordinal, generation int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen[seen{ordinal, generation}]
+}
+
 // Add counts the receipt, and reports whether it was new.
 func (t *Tally) Add(r shard.Receipt) bool {
 	t.mu.Lock()

@@ -5,17 +5,21 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
 // Below the kernel's default range for outgoing connections, so that none of them sits on a server's port when it is
 // started again.
 const firstPort, lastPort = 17000, 32000
 
-// freePort draws a loopback port that nobody listens on at the moment.
+// drawn are the ports that this process has given out: who has got one may not listen on it yet, and may again.
+var drawn sync.Map
+
+// freePort draws a loopback port that nobody listens on at the moment, each once.
 func freePort() (int, error) {
 	for range 200 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
-		if portFree(port) {
+		if _, taken := drawn.LoadOrStore(port, true); !taken && portFree(port) {
 			return port, nil
 		}
 	}
