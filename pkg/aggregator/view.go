@@ -30,13 +30,13 @@ type View struct {
 	meter report.Meter
 	last  time.Time // when something was shown last
 
-	color  bool
-	block  []string         // what stands on the terminal, as it is read
-	drawn  string           // and as it was written
-	newest *report.Progress // what is to stand there, if it was held back
+	newest *report.Progress // what is to be shown, if it was held back
 
-	held     string // the newest plain line, if it was held back
-	previous string // the plain line before it
+	color bool
+	block []string // what stands on the terminal, as it is read
+	drawn string   // and as it was written
+
+	previous string // the plain line that was said last
 	state    string // that of the previous line
 	notes    []string
 	loaded   bool
@@ -81,14 +81,14 @@ func (v *View) Show(p report.Progress) {
 
 // say writes what there is to say where nothing can be drawn again. What cannot be shown stops nothing.
 func (v *View) say(p report.Progress, notes []string, news bool, now time.Time) {
-	line := printable(v.meter.Line(p))
 	ended := p.Loaded() && !v.loaded
-	v.loaded, v.held = p.Loaded(), ""
-	switch {
-	case line == v.previous && !news:
+	v.loaded, v.newest = p.Loaded(), nil
+	if !news && !ended && now.Sub(v.last) < plainEvery {
+		v.newest = &p
 		return
-	case !news && !ended && now.Sub(v.last) < plainEvery:
-		v.held = line
+	}
+	line := printable(v.meter.Line(p))
+	if line == v.previous && !news {
 		return
 	}
 	var b bytes.Buffer
@@ -163,13 +163,16 @@ func (v *View) Write(text []byte) (int, error) {
 func (v *View) Close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.newest != nil {
+	switch {
+	case v.newest == nil:
+	case v.size != nil:
 		v.draw(time.Now())
+	default:
+		if line := printable(v.meter.Line(*v.newest)); line != v.previous {
+			_, _ = fmt.Fprintln(v.out, line) // what cannot be shown stops nothing
+		}
 	}
-	if v.held != "" {
-		_, _ = fmt.Fprintln(v.out, v.held) // what cannot be shown stops nothing
-	}
-	v.block, v.drawn, v.held = nil, "", ""
+	v.block, v.drawn, v.newest = nil, "", nil
 }
 
 // up moves to the beginning of the line so many lines above.
